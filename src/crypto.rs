@@ -1,0 +1,156 @@
+//! Digests and raw signature verification: the only file that names the crypto crate for them.
+
+use aws_lc_rs::{digest, signature as raw};
+use der::{
+    Decode, Encode,
+    asn1::{Uint, UintRef},
+};
+
+use crate::{
+    algorithm::{HashAlgorithm, KeySpec, SignatureAlgorithm},
+    x509::PublicKey,
+};
+
+use HashAlgorithm::{Sha256, Sha384, Sha512};
+use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
+
+/// A signature that does not verify. Why is not told apart: the parts are public anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BadSignature;
+
+/// The digest of `data` by `hash`.
+pub(crate) fn digest(hash: HashAlgorithm, data: &[u8]) -> Vec<u8> {
+    let algorithm = match hash {
+        Sha256 => &digest::SHA256,
+        Sha384 => &digest::SHA384,
+        Sha512 => &digest::SHA512,
+    };
+    digest::digest(algorithm, data).as_ref().to_vec()
+}
+
+/// SHA-256, for fingerprints.
+pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
+    out
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or('?');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Verifies an envelope's signature: RSASSA-PSS, or ECDSA as r‖s, by the key's own algorithm.
+pub(crate) fn verify_envelope(
+    spec: KeySpec,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    if key.key_spec() != Some(spec) {
+        return Err(BadSignature);
+    }
+    let algorithm: &dyn raw::VerificationAlgorithm = match spec {
+        KeySpec::Rsa2048 => &raw::RSA_PSS_2048_8192_SHA256,
+        KeySpec::Rsa3072 => &raw::RSA_PSS_2048_8192_SHA384,
+        KeySpec::Rsa4096 => &raw::RSA_PSS_2048_8192_SHA512,
+        KeySpec::Ec256 => &raw::ECDSA_P256_SHA256_FIXED,
+        KeySpec::Ec384 => &raw::ECDSA_P384_SHA384_FIXED,
+        KeySpec::Ec521 => &raw::ECDSA_P521_SHA512_FIXED,
+    };
+    verify(algorithm, key, message, signature)
+}
+
+/// Verifies a signature by an X.509 algorithm: RSASSA-PKCS1-v1_5, RSASSA-PSS, or ECDSA in DER.
+pub(crate) fn verify_x509(
+    algorithm: SignatureAlgorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let algorithm: &dyn raw::VerificationAlgorithm = match (algorithm, key.key_spec()) {
+        (RsaPkcs1(Sha256), _) => &raw::RSA_PKCS1_2048_8192_SHA256,
+        (RsaPkcs1(Sha384), _) => &raw::RSA_PKCS1_2048_8192_SHA384,
+        (RsaPkcs1(Sha512), _) => &raw::RSA_PKCS1_2048_8192_SHA512,
+        (RsaPss(Sha256), _) => &raw::RSA_PSS_2048_8192_SHA256,
+        (RsaPss(Sha384), _) => &raw::RSA_PSS_2048_8192_SHA384,
+        (RsaPss(Sha512), _) => &raw::RSA_PSS_2048_8192_SHA512,
+        (Ecdsa(Sha256), Some(KeySpec::Ec256)) => &raw::ECDSA_P256_SHA256_ASN1,
+        (Ecdsa(Sha384), Some(KeySpec::Ec256)) => &raw::ECDSA_P256_SHA384_ASN1,
+        (Ecdsa(Sha512), Some(KeySpec::Ec256)) => &raw::ECDSA_P256_SHA512_ASN1,
+        (Ecdsa(Sha256), Some(KeySpec::Ec384)) => &raw::ECDSA_P384_SHA256_ASN1,
+        (Ecdsa(Sha384), Some(KeySpec::Ec384)) => &raw::ECDSA_P384_SHA384_ASN1,
+        (Ecdsa(Sha512), Some(KeySpec::Ec384)) => &raw::ECDSA_P384_SHA512_ASN1,
+        (Ecdsa(Sha256), Some(KeySpec::Ec521)) => &raw::ECDSA_P521_SHA256_ASN1,
+        (Ecdsa(Sha384), Some(KeySpec::Ec521)) => &raw::ECDSA_P521_SHA384_ASN1,
+        (Ecdsa(Sha512), Some(KeySpec::Ec521)) => &raw::ECDSA_P521_SHA512_ASN1,
+        (Ecdsa(_), _) => return Err(BadSignature),
+    };
+    verify(algorithm, key, message, signature)
+}
+
+fn verify(
+    algorithm: &dyn raw::VerificationAlgorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    algorithm.verify_sig(key.key_bytes(), message, signature).map_err(|_| BadSignature)
+}
+
+/// ECDSA `r‖s` from `SEQUENCE { r INTEGER, s INTEGER }`; `None` where it is not that, or does not fit
+/// the curve.
+pub(crate) fn ecdsa_fixed_from_der(spec: KeySpec, signature: &[u8]) -> Option<Vec<u8>> {
+    let half = spec.signature_len() / 2;
+    let [r, s] = <[UintRef<'_>; 2]>::from_der(signature).ok()?;
+    let mut fixed = vec![0; half * 2];
+    for (number, end) in [(r, half), (s, half * 2)] {
+        let bytes = number.as_bytes();
+        let start = end.checked_sub(bytes.len()).filter(|&start| start + half >= end)?;
+        fixed.get_mut(start..end)?.copy_from_slice(bytes);
+    }
+    Some(fixed)
+}
+
+/// ECDSA `SEQUENCE { r INTEGER, s INTEGER }` from `r‖s`.
+pub(crate) fn ecdsa_der_from_fixed(signature: &[u8]) -> Option<Vec<u8>> {
+    let (r, s) = signature.split_at_checked(signature.len() / 2)?;
+    [Uint::new(r).ok()?, Uint::new(s).ok()?].to_der().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ecdsa_signatures_turn_from_der_to_fixed_and_back() {
+        let mut fixed = vec![0; 64];
+        fixed[31] = 1;
+        fixed[32] = 0x80;
+        let der = ecdsa_der_from_fixed(&fixed).unwrap();
+        assert_eq!(der[..5], [0x30, 0x26, 0x02, 0x01, 0x01]);
+        assert_eq!(ecdsa_fixed_from_der(KeySpec::Ec256, &der), Some(fixed));
+    }
+
+    #[test]
+    fn ecdsa_numbers_larger_than_the_field_are_refused() {
+        let der = ecdsa_der_from_fixed(&[0xff; 96]).unwrap();
+        assert_eq!(ecdsa_fixed_from_der(KeySpec::Ec256, &der), None);
+        assert!(ecdsa_fixed_from_der(KeySpec::Ec384, &der).is_some());
+    }
+
+    #[test]
+    fn ecdsa_der_with_trailing_bytes_is_refused() {
+        let mut der = ecdsa_der_from_fixed(&[1; 64]).unwrap();
+        der.push(0);
+        assert_eq!(ecdsa_fixed_from_der(KeySpec::Ec256, &der), None);
+    }
+
+    #[test]
+    fn hex_is_lower_case() {
+        assert_eq!(hex(&[0x00, 0xab, 0xff]), "00abff");
+    }
+}

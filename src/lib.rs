@@ -1,0 +1,6 @@
+//! Notary Project signatures.
+
+pub mod algorithm;
+mod crypto;
+pub mod limits;
+pub mod x509;

@@ -1,0 +1,57 @@
+//! Every bound on size, count, depth and time, each with its reason.
+//!
+//! A parser that meets a bound refuses the input and names the bound; nothing is cut short silently.
+
+use std::time::Duration;
+
+/// Bytes of one signature envelope. Released notation CLIs stop reading at 4 MiB.
+pub const ENVELOPE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of the payload inside an envelope: a descriptor and its annotations.
+pub const PAYLOAD_BYTES: usize = 1024 * 1024;
+
+/// Depth of nested JSON values. `serde_json` stops at 128, a recursion that fits any thread's stack.
+pub const JSON_DEPTH: usize = 128;
+
+/// Signed attributes beyond the specification's own, so that a header cannot cost quadratic time.
+pub const EXTENDED_ATTRIBUTES: usize = 64;
+
+/// Certificates in one chain. Real chains hold two to five.
+pub const CHAIN_CERTIFICATES: usize = 16;
+
+/// Certificates in one PEM, DER or PKCS#7 bundle, before it is put in order.
+pub const BUNDLE_CERTIFICATES: usize = 64;
+
+/// DER bytes of one certificate. The largest public CA certificates stay under 8 KiB.
+pub const CERTIFICATE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a certificate file: a full bundle of full-sized certificates in PEM.
+pub const CERTIFICATE_FILE_BYTES: usize = 6 * 1024 * 1024;
+
+/// Bytes of a private key file; an encrypted RSA-4096 key is about 3.5 KiB.
+pub const KEY_FILE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a passphrase file.
+pub const PASSPHRASE_FILE_BYTES: usize = 4 * 1024;
+
+/// Bytes of a configuration file (signingkeys.json, trustpolicy.json).
+pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of an OCI manifest; registries refuse more than 4 MiB.
+pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// Attributes in one distinguished name.
+pub const NAME_ATTRIBUTES: usize = 64;
+
+/// Bytes of one plugin request on standard input (plugin-extensibility.md, "Plugin contract", bounds
+/// each channel at 64 MiB).
+pub const PLUGIN_REQUEST_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a plugin command may take in all, unless plugin config `timeout` says otherwise.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest `timeout` that plugin config may ask for.
+pub const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+
+/// Tries of one key service call, the first included.
+pub const SERVICE_ATTEMPTS: u32 = 5;
