@@ -2,5 +2,7 @@
 
 pub mod algorithm;
 mod crypto;
+pub mod envelope;
 pub mod limits;
+pub mod oci;
 pub mod x509;

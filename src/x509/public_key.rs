@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use x509_parser::{prelude::FromDer, public_key::PublicKey as ParsedKey, x509::SubjectPublicKeyInfo};
+use x509_parser::{
+    prelude::FromDer, public_key::PublicKey as ParsedKey, x509::SubjectPublicKeyInfo,
+};
 
 use crate::{
     algorithm::{KeySpec, oid},

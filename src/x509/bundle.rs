@@ -1,0 +1,145 @@
+//! Certificates out of files: PEM, DER, and PKCS#7 bundles in either.
+
+use x509_parser::{
+    asn1_rs::{Any, Class, FromDer, Tag},
+    pem::Pem,
+};
+
+use super::{Certificate, CertificateError};
+use crate::limits;
+
+/// Why a file holds no certificates.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// More bytes than a certificate file may have.
+    #[error("certificate file of {0} bytes is over the limit of {limit} bytes", limit = limits::CERTIFICATE_FILE_BYTES)]
+    TooLarge(usize),
+    /// More certificates than a bundle may have.
+    #[error("more than {limit} certificates", limit = limits::BUNDLE_CERTIFICATES)]
+    TooManyCertificates,
+    /// Neither PEM nor DER.
+    #[error("neither PEM nor DER certificates, nor a PKCS#7 bundle")]
+    UnknownFormat,
+    /// No certificate.
+    #[error("no certificate")]
+    NoCertificate,
+    /// A private key in a file that is copied and sent around.
+    #[error("private key ({0}) among the certificates: keep it in a file of its own")]
+    PrivateKey(String),
+    /// A PEM block of another kind.
+    #[error("PEM block {0:?} is not a certificate")]
+    UnexpectedBlock(String),
+    /// A broken PEM block.
+    #[error("PEM block {number} is broken")]
+    BrokenPem {
+        /// Counted from one.
+        number: usize,
+    },
+    /// A broken PKCS#7 bundle.
+    #[error("PKCS#7 bundle is not DER SignedData with certificates (RFC 5652, section 5.1)")]
+    BrokenPkcs7,
+    /// A certificate of the bundle is broken.
+    #[error("certificate {number} of the file cannot be read")]
+    Certificate {
+        /// Counted from one.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        source: CertificateError,
+    },
+}
+
+/// Reads the certificates of a file, in its order: PEM blocks, DER certificates one behind the other,
+/// or a PKCS#7 bundle in PEM or DER.
+///
+/// # Errors
+/// [`BundleError`], where any part of the file is something else.
+pub fn parse_bundle(bytes: &[u8]) -> Result<Vec<Certificate>, BundleError> {
+    if bytes.len() > limits::CERTIFICATE_FILE_BYTES {
+        return Err(BundleError::TooLarge(bytes.len()));
+    }
+    let encoded = if bytes.windows(11).any(|window| window == b"-----BEGIN ") {
+        from_pem(bytes)?
+    } else {
+        from_der(bytes)?
+    };
+    match encoded.len() {
+        0 => return Err(BundleError::NoCertificate),
+        n if n > limits::BUNDLE_CERTIFICATES => return Err(BundleError::TooManyCertificates),
+        _ => {}
+    }
+    let parse = |(i, der): (usize, &Vec<u8>)| {
+        Certificate::from_der(der)
+            .map_err(|source| BundleError::Certificate { number: i + 1, source })
+    };
+    encoded.iter().enumerate().map(parse).collect()
+}
+
+fn from_pem(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
+    let mut encoded = Vec::new();
+    for (i, block) in Pem::iter_from_buffer(bytes).enumerate() {
+        let block = block.map_err(|_| BundleError::BrokenPem { number: i + 1 })?;
+        match block.label.as_str() {
+            "CERTIFICATE" | "X509 CERTIFICATE" => encoded.push(block.contents),
+            "PKCS7" | "CMS" => encoded.extend(from_pkcs7(&block.contents)?),
+            label if label.ends_with("PRIVATE KEY") => {
+                return Err(BundleError::PrivateKey(label.to_owned()));
+            }
+            _ => return Err(BundleError::UnexpectedBlock(block.label)),
+        }
+        if encoded.len() > limits::BUNDLE_CERTIFICATES {
+            return Err(BundleError::TooManyCertificates);
+        }
+    }
+    Ok(encoded)
+}
+
+fn from_der(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
+    let (_, outer) = Any::from_der(bytes).map_err(|_| BundleError::UnknownFormat)?;
+    // ContentInfo begins with an object identifier, a certificate with a SEQUENCE.
+    match Any::from_der(outer.data) {
+        Ok((_, first)) if first.tag() == Tag::Oid => from_pkcs7(bytes),
+        Ok(_) => elements(bytes).ok_or(BundleError::UnknownFormat),
+        Err(_) => Err(BundleError::UnknownFormat),
+    }
+}
+
+/// ```text
+/// ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT SignedData }
+/// SignedData  ::= SEQUENCE { version, digestAlgorithms, encapContentInfo,
+///                            certificates [0] IMPLICIT SET OF CertificateChoices OPTIONAL, … }
+/// ```
+fn from_pkcs7(der: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
+    read_pkcs7(der).ok_or(BundleError::BrokenPkcs7)
+}
+
+fn read_pkcs7(der: &[u8]) -> Option<Vec<Vec<u8>>> {
+    const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
+    let ([], content_info) = Any::from_der(der).ok()? else { return None };
+    let (rest, kind) = Any::from_der(content_info.data).ok()?;
+    if kind.as_oid().ok()?.to_id_string() != SIGNED_DATA {
+        return None;
+    }
+    let (_, content) = Any::from_der(rest).ok()?;
+    let (_, signed_data) = Any::from_der(content.data).ok()?;
+    let (mut rest, _version) = Any::from_der(signed_data.data).ok()?;
+    for _algorithms_then_content in 0..2 {
+        (rest, _) = Any::from_der(rest).ok()?;
+    }
+    let (_, certificates) = Any::from_der(rest).ok()?;
+    let is_certificates =
+        certificates.class() == Class::ContextSpecific && certificates.tag() == Tag(0);
+    if is_certificates { elements(certificates.data) } else { Some(Vec::new()) }
+}
+
+/// The DER elements that stand one behind the other in `bytes`, each with its header.
+fn elements(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() && found.len() <= limits::BUNDLE_CERTIFICATES {
+        let (rest, _) = Any::from_der(bytes).ok()?;
+        found.push(bytes.get(..bytes.len() - rest.len())?.to_vec());
+        bytes = rest;
+    }
+    Some(found)
+}

@@ -1,0 +1,349 @@
+//! One certificate (RFC 5280, section 4): what chains, profiles and policies need of it.
+
+use std::fmt;
+
+use time::UtcDateTime;
+use x509_parser::{
+    asn1_rs::{Any, FromDer as _, Oid},
+    certificate::X509CertificateParser,
+    extensions,
+    nom::Parser,
+    prelude::X509Certificate,
+    signature_algorithm::RsaSsaPssParams,
+    x509::AlgorithmIdentifier,
+};
+
+use super::{Name, PublicKey, PublicKeyError};
+use crate::{
+    algorithm::{
+        HashAlgorithm::{self, Sha256, Sha384, Sha512},
+        SignatureAlgorithm::{self, Ecdsa, RsaPkcs1, RsaPss},
+        oid,
+    },
+    crypto, limits,
+};
+
+/// A parsed certificate. It owns its bytes, which are kept as they came.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    der: Vec<u8>,
+    tbs: std::ops::Range<usize>,
+    signature: Vec<u8>,
+    signature_algorithm: CertificateSignature,
+    serial_number: Vec<u8>,
+    subject: Name,
+    issuer: Name,
+    not_before: UtcDateTime,
+    not_after: UtcDateTime,
+    public_key: PublicKey,
+    extensions: Extensions,
+}
+
+/// The algorithm that a certificate says it is signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CertificateSignature {
+    Known(SignatureAlgorithm),
+    Sha1,
+    Unknown(String),
+}
+
+/// The three extensions that the signature specification honours, and no other
+/// (signature-specification.md, "Certificate Requirements", "Other requirements").
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    pub(crate) basic_constraints: Option<BasicConstraints>,
+    pub(crate) key_usage: Option<KeyUsage>,
+    pub(crate) extended_key_usage: Option<ExtendedKeyUsage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BasicConstraints {
+    pub(crate) critical: bool,
+    pub(crate) ca: bool,
+    pub(crate) path_length: Option<u32>,
+}
+
+/// Bits as RFC 5280, section 4.2.1.3 numbers them: bit 0 is `digitalSignature`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyUsage {
+    pub(crate) critical: bool,
+    pub(crate) bits: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExtendedKeyUsage {
+    pub(crate) critical: bool,
+    /// Purposes in dotted decimal.
+    pub(crate) purposes: Vec<String>,
+}
+
+/// Why bytes are not a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// More bytes than a certificate may have.
+    #[error("certificate of {0} bytes is over the limit of {limit} bytes", limit = limits::CERTIFICATE_BYTES)]
+    TooLarge(usize),
+    /// The bytes are not one DER certificate.
+    #[error("certificate is not valid DER")]
+    Malformed,
+    /// Bytes follow the certificate.
+    #[error("{0} bytes follow the certificate")]
+    TrailingBytes(usize),
+    /// An extension occurs twice (RFC 5280, section 4.2), or an honoured one is not valid DER.
+    #[error("certificate {subject}: extension {extension} is {fault}")]
+    BadExtension {
+        /// The certificate's subject.
+        subject: Name,
+        /// The extension's object identifier.
+        extension: String,
+        /// `repeated` or `not valid DER`.
+        fault: &'static str,
+    },
+    /// The two signature algorithm fields differ (RFC 5280, section 4.1.1.2).
+    #[error(
+        "certificate {subject}: signature algorithms inside and outside of the signed part differ"
+    )]
+    AlgorithmMismatch {
+        /// The certificate's subject.
+        subject: Name,
+    },
+    /// A time that no calendar has.
+    #[error("certificate {subject}: validity is not a pair of times")]
+    BadValidity {
+        /// The certificate's subject.
+        subject: Name,
+    },
+    /// The public key is broken.
+    #[error("certificate {subject}: public key cannot be used")]
+    BadPublicKey {
+        /// The certificate's subject.
+        subject: Name,
+        /// What is wrong with the key.
+        #[source]
+        source: PublicKeyError,
+    },
+}
+
+impl Certificate {
+    /// Parses one DER certificate.
+    ///
+    /// # Errors
+    /// [`CertificateError`], where the bytes are not exactly one certificate.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        if der.len() > limits::CERTIFICATE_BYTES {
+            return Err(CertificateError::TooLarge(der.len()));
+        }
+        // Extensions that are not honoured are not looked into, so a broken one refuses nothing.
+        let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
+        let (rest, parsed) = parser.parse(der).map_err(|_| CertificateError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CertificateError::TrailingBytes(rest.len()));
+        }
+        Self::from_parsed(der, &parsed)
+    }
+
+    fn from_parsed(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, CertificateError> {
+        let subject = Name::from_parsed(parsed.subject().as_raw());
+        if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+            return Err(CertificateError::AlgorithmMismatch { subject });
+        }
+        let public_key = match PublicKey::from_parsed(parsed.public_key()) {
+            Ok(key) => key,
+            Err(source) => return Err(CertificateError::BadPublicKey { subject, source }),
+        };
+        let times = (to_utc(parsed.validity().not_before), to_utc(parsed.validity().not_after));
+        let (Some(not_before), Some(not_after)) = times else {
+            return Err(CertificateError::BadValidity { subject });
+        };
+        Ok(Self {
+            tbs: signed_part(der, parsed).ok_or(CertificateError::Malformed)?,
+            der: der.to_vec(),
+            signature: parsed.signature_value.data.to_vec(),
+            signature_algorithm: certificate_signature(&parsed.signature_algorithm),
+            serial_number: parsed.raw_serial().to_vec(),
+            issuer: Name::from_parsed(parsed.issuer().as_raw()),
+            not_before,
+            not_after,
+            public_key,
+            extensions: Extensions::read(parsed, &subject)?,
+            subject,
+        })
+    }
+
+    /// The certificate in DER.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The subject.
+    #[must_use]
+    pub const fn subject(&self) -> &Name {
+        &self.subject
+    }
+
+    /// The issuer.
+    #[must_use]
+    pub const fn issuer(&self) -> &Name {
+        &self.issuer
+    }
+
+    /// The serial number: big-endian, as the DER `INTEGER` holds it.
+    #[must_use]
+    pub fn serial_number(&self) -> &[u8] {
+        &self.serial_number
+    }
+
+    /// The first second of validity.
+    #[must_use]
+    pub const fn not_before(&self) -> UtcDateTime {
+        self.not_before
+    }
+
+    /// The last second of validity.
+    #[must_use]
+    pub const fn not_after(&self) -> UtcDateTime {
+        self.not_after
+    }
+
+    /// The subject's public key.
+    #[must_use]
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// SHA-256 over the DER.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        crypto::sha256(&self.der)
+    }
+
+    /// Whether issuer and subject are the same name.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// Whether the basic constraints say that this is a CA.
+    #[must_use]
+    pub fn is_ca(&self) -> bool {
+        self.extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
+    }
+
+    pub(crate) const fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    pub(crate) const fn signature_algorithm(&self) -> &CertificateSignature {
+        &self.signature_algorithm
+    }
+
+    /// Whether `issuer`'s key verifies this certificate's signature.
+    pub(crate) fn is_signed_by(&self, issuer: &PublicKey) -> bool {
+        let CertificateSignature::Known(algorithm) = self.signature_algorithm else { return false };
+        let Some(signed) = self.der.get(self.tbs.clone()) else { return false };
+        crypto::verify_x509(algorithm, issuer, signed, &self.signature).is_ok()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificate({}, sha256:{})", self.subject, crypto::hex(&self.fingerprint()))
+    }
+}
+
+impl Extensions {
+    fn read(parsed: &X509Certificate<'_>, subject: &Name) -> Result<Self, CertificateError> {
+        let mut read = Self::default();
+        let mut seen: Vec<&Oid<'_>> = Vec::with_capacity(parsed.extensions().len());
+        for extension in parsed.extensions() {
+            let bad = |fault| CertificateError::BadExtension {
+                subject: subject.clone(),
+                extension: extension.oid.to_id_string(),
+                fault,
+            };
+            if seen.contains(&&extension.oid) {
+                return Err(bad("repeated"));
+            }
+            seen.push(&extension.oid);
+            read.take(extension).map_err(|()| bad("not valid DER"))?;
+        }
+        Ok(read)
+    }
+
+    fn take(&mut self, extension: &extensions::X509Extension<'_>) -> Result<(), ()> {
+        use x509_parser::oid_registry::{
+            OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+        };
+        let critical = extension.critical;
+        if extension.oid == OID_X509_EXT_BASIC_CONSTRAINTS {
+            let value: extensions::BasicConstraints = whole(extension.value)?;
+            let path_length = value.path_len_constraint;
+            self.basic_constraints = Some(BasicConstraints { critical, ca: value.ca, path_length });
+        } else if extension.oid == OID_X509_EXT_KEY_USAGE {
+            let value: extensions::KeyUsage = whole(extension.value)?;
+            self.key_usage = Some(KeyUsage { critical, bits: value.flags });
+        } else if extension.oid == OID_X509_EXT_EXTENDED_KEY_USAGE {
+            let purposes: Vec<Oid<'_>> = whole(extension.value)?;
+            let purposes = purposes.iter().map(Oid::to_id_string).collect();
+            self.extended_key_usage = Some(ExtendedKeyUsage { critical, purposes });
+        }
+        Ok(())
+    }
+}
+
+/// Parses a value that must fill its bytes.
+fn whole<'a, T, E: 'a>(der: &'a [u8]) -> Result<T, ()>
+where
+    T: x509_parser::asn1_rs::FromDer<'a, E>,
+{
+    match T::from_der(der) {
+        Ok(([], value)) => Ok(value),
+        _ => Err(()),
+    }
+}
+
+/// Where `tbsCertificate` stands: right behind the outer header.
+fn signed_part(der: &[u8], parsed: &X509Certificate<'_>) -> Option<std::ops::Range<usize>> {
+    let (_, outer) = Any::from_der(der).ok()?;
+    let start = der.len().checked_sub(outer.data.len())?;
+    let end = start.checked_add(parsed.tbs_certificate.as_ref().len())?;
+    (der.get(start..end)? == parsed.tbs_certificate.as_ref()).then_some(start..end)
+}
+
+fn to_utc(time: x509_parser::time::ASN1Time) -> Option<UtcDateTime> {
+    UtcDateTime::from_unix_timestamp(time.timestamp()).ok()
+}
+
+fn certificate_signature(identifier: &AlgorithmIdentifier<'_>) -> CertificateSignature {
+    let algorithm = identifier.algorithm.to_id_string();
+    match algorithm.as_str() {
+        oid::SHA256_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha256)),
+        oid::SHA384_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha384)),
+        oid::SHA512_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha512)),
+        oid::ECDSA_WITH_SHA256 => CertificateSignature::Known(Ecdsa(Sha256)),
+        oid::ECDSA_WITH_SHA384 => CertificateSignature::Known(Ecdsa(Sha384)),
+        oid::ECDSA_WITH_SHA512 => CertificateSignature::Known(Ecdsa(Sha512)),
+        oid::SHA1_WITH_RSA | oid::ECDSA_WITH_SHA1 => CertificateSignature::Sha1,
+        oid::RSASSA_PSS => {
+            pss_signature(identifier).unwrap_or(CertificateSignature::Unknown(algorithm))
+        }
+        _ => CertificateSignature::Unknown(algorithm),
+    }
+}
+
+/// RSASSA-PSS with one hash for both uses and a salt as long as the digest; SHA-1 is PSS's default.
+fn pss_signature(identifier: &AlgorithmIdentifier<'_>) -> Option<CertificateSignature> {
+    let parameters = RsaSsaPssParams::try_from(identifier.parameters.as_ref()?).ok()?;
+    let hash = parameters.hash_algorithm_oid().to_id_string();
+    if hash == oid::SHA1 {
+        return Some(CertificateSignature::Sha1);
+    }
+    let hash = HashAlgorithm::from_oid(&hash)?;
+    let mask = parameters.mask_gen_algorithm().ok()?;
+    let agrees = mask.mgf.to_id_string() == oid::MGF1
+        && mask.hash.to_id_string() == hash.oid()
+        && usize::try_from(parameters.salt_length()) == Ok(hash.digest_len());
+    agrees.then_some(CertificateSignature::Known(RsaPss(hash)))
+}
