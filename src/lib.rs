@@ -3,6 +3,9 @@
 pub mod algorithm;
 mod crypto;
 pub mod envelope;
+pub mod keys;
 pub mod limits;
 pub mod oci;
+pub mod pki;
+pub mod sign;
 pub mod x509;

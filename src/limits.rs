@@ -55,3 +55,6 @@ pub const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
 /// Tries of one key service call, the first included.
 pub const SERVICE_ATTEMPTS: u32 = 5;
+
+/// Bytes of the file that `quickstart` packs. It is held in memory.
+pub const QUICKSTART_FILE_BYTES: usize = 256 * 1024 * 1024;

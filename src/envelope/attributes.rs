@@ -161,6 +161,12 @@ impl SignedAttributes {
     }
 }
 
+impl UnsignedAttributes {
+    pub(crate) const fn with_agent(signing_agent: Option<String>) -> Self {
+        Self { signing_agent, timestamp: None }
+    }
+}
+
 /// Signatures hold whole seconds.
 pub(crate) fn whole_seconds(time: UtcDateTime) -> UtcDateTime {
     time.replace_nanosecond(0).unwrap_or(time)

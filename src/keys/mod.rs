@@ -2,10 +2,8 @@
 //!
 //! A provider signs digests and tells the public key. It knows no envelope and no certificate.
 
-pub mod file;
-mod uri;
-#[cfg(feature = "aws")]
-pub mod aws;
+mod error; pub use error::*;
+
 
 use std::{fmt, future::Future, pin::Pin};
 

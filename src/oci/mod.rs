@@ -1,7 +1,12 @@
-//! Digests and descriptors (OCI image specification 1.1).
+//! Digests, descriptors and manifests (OCI image specification 1.1).
 
 mod descriptor;
 mod digest;
+mod manifest;
 
 pub use descriptor::Descriptor;
 pub use digest::{Digest, DigestError};
+pub use manifest::{
+    CREATED_ANNOTATION, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest,
+    SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION,
+};

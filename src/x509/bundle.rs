@@ -5,7 +5,7 @@ use x509_parser::{
     pem::Pem,
 };
 
-use super::{Certificate, CertificateError};
+use super::{Certificate, CertificateChain, CertificateError};
 use crate::limits;
 
 /// Why a file holds no certificates.
@@ -74,6 +74,26 @@ pub fn parse_bundle(bytes: &[u8]) -> Result<Vec<Certificate>, BundleError> {
             .map_err(|source| BundleError::Certificate { number: i + 1, source })
     };
     encoded.iter().enumerate().map(parse).collect()
+}
+
+/// The chain as PEM, leaf first.
+#[must_use]
+pub fn to_pem(chain: &CertificateChain) -> String {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let mut text = String::new();
+    for certificate in chain.certificates() {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        let encoded = BASE64_STANDARD.encode(certificate.as_der());
+        // RFC 7468, section 2: lines of 64 characters.
+        for (i, c) in encoded.chars().enumerate() {
+            if i > 0 && i % 64 == 0 {
+                text.push('\n');
+            }
+            text.push(c);
+        }
+        text.push_str("\n-----END CERTIFICATE-----\n");
+    }
+    text
 }
 
 fn from_pem(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {

@@ -10,7 +10,7 @@ mod name;
 mod profile;
 mod public_key;
 
-pub use bundle::{BundleError, parse_bundle};
+pub use bundle::{BundleError, parse_bundle, to_pem};
 pub use certificate::{Certificate, CertificateError};
 pub(crate) use chain::Rfc3339;
 pub use chain::{CertificateChain, ChainError, Repaired};

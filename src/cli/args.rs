@@ -1,0 +1,111 @@
+//! Arguments and inputs that several commands have in common.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+};
+
+use super::{
+    failure::{Exit, Failure},
+    host::Secrets,
+    output::Format,
+};
+use crate::{
+    fs,
+    keys::{self, KeyOptions, KeyUri, SigningKey},
+    limits,
+    x509::{CertificateChain, Name, Repaired, parse_bundle},
+};
+
+/// `--output`
+#[derive(Debug, clap::Args)]
+pub(super) struct OutputArgs {
+    /// What to print
+    #[arg(long = "output", short = 'o', value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(super) format: Format,
+}
+
+/// A key of a key service.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeyArgs {
+    /// Reference of the key, such as awskms:///alias/release or file:///path/key.pem
+    #[arg(long, value_name = "URI")]
+    pub(super) id: KeyUri,
+    /// A setting of the key's provider, such as aws-region=eu-central-1; may be repeated
+    #[arg(long = "plugin-config", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) config: Vec<(String, String)>,
+}
+
+impl KeyArgs {
+    /// The settings, once every key is known to be one.
+    pub(super) fn checked_config(&self) -> Result<BTreeMap<String, String>, Failure> {
+        checked_config(&self.id, &self.config)
+    }
+
+    /// The key, ready to be asked. Nothing is asked yet.
+    pub(super) fn open(&self) -> Result<Box<dyn SigningKey>, Failure> {
+        open_key(&self.id, &self.config)
+    }
+}
+
+/// Opens a key with settings from the command line. Nothing is asked yet.
+pub(super) fn open_key(
+    id: &KeyUri,
+    config: &[(String, String)],
+) -> Result<Box<dyn SigningKey>, Failure> {
+    let config = checked_config(id, config)?;
+    let options = KeyOptions::new(config, limits::COMMAND_TIMEOUT, &Secrets { may_prompt: true });
+    Ok(keys::open(id, &options)?)
+}
+
+fn checked_config(
+    id: &KeyUri,
+    config: &[(String, String)],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let config: BTreeMap<_, _> = config.iter().cloned().collect();
+    crate::plugin::check_config(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
+    Ok(config)
+}
+
+/// `KEY=VALUE`
+pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE, with neither empty".to_owned()),
+    }
+}
+
+/// A subject on the command line: RFC 4514, or the order in which most people write one, country first.
+pub(super) fn subject(text: &str) -> Result<Name, String> {
+    let name: Name = text.parse().map_err(|error: crate::x509::NameError| error.to_string())?;
+    let attributes = name.attributes();
+    let country_is_last = attributes.last().is_some_and(|attribute| attribute.kind == "C");
+    Ok(if country_is_last && attributes.len() > 1 { name.reversed() } else { name })
+}
+
+/// Reads a certificate file and puts its chain in order.
+pub(super) fn read_chain(path: &Path) -> Result<Repaired, Failure> {
+    let unusable = |error: Failure| error.context(format!("{} holds no certificate chain", path.display()));
+    let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    let bundle = parse_bundle(&bytes).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    CertificateChain::repair(bundle).map_err(|error| {
+        let hint = "put the leaf, every issuer and the root into the file, in any order";
+        unusable(Failure::new(Exit::Usage, error)).hint(hint)
+    })
+}
+
+/// A path as configuration files hold it.
+pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
+    let text = path.to_str().map(ToOwned::to_owned);
+    text.ok_or_else(|| Failure::message(Exit::Usage, format!("path {} is not UTF-8", path.display())))
+}
+
+/// Writes a file that a person asked for, and does not replace one without being told.
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32, force: bool) -> Result<(), Failure> {
+    if !force && path.exists() {
+        let message = format!("file {} exists already", path.display());
+        return Err(Failure::message(Exit::Usage, message).hint("--force replaces it"));
+    }
+    Ok(fs::write_atomic(path, bytes, mode)?)
+}

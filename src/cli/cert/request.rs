@@ -1,0 +1,84 @@
+//! `cert request`
+
+use std::path::PathBuf;
+
+use crate::{
+    cli::{
+        Outcome,
+        args::{self, KeyArgs},
+        block_on,
+        failure::{Exit, Failure},
+        output,
+    },
+    pki::{self, CertificateRequest, PkiError, RsaPadding},
+    x509::Name,
+};
+
+/// Write a certificate request (PKCS#10) that the key has signed in its service.
+///
+/// It asks for what a code-signing certificate needs; the CA may add to it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    key: KeyArgs,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// How an RSA key signs the request; pkcs1 where the CA does not take PSS
+    #[arg(long, value_enum, default_value_t = Padding::Pss)]
+    rsa_padding: Padding,
+    /// Where the request goes
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    force: bool,
+}
+
+/// The subject of a certificate.
+#[derive(Debug, clap::Args)]
+pub(super) struct SubjectArgs {
+    /// Subject, such as "C=US, ST=WA, O=Acme, CN=release signing"
+    #[arg(long, value_name = "DN", value_parser = args::subject)]
+    subject: Name,
+    /// Take a subject without C, ST or O, which no trust policy can name
+    #[arg(long)]
+    allow_unnameable_subject: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Padding {
+    Pss,
+    Pkcs1,
+}
+
+impl SubjectArgs {
+    /// The subject, once a trust policy can name it.
+    pub(super) fn checked(&self) -> Result<&Name, Failure> {
+        match pki::check_nameable(&self.subject) {
+            Err(error @ PkiError::Unnameable { .. }) if !self.allow_unnameable_subject => {
+                let hint = "add them to --subject, or pass --allow-unnameable-subject";
+                Err(Failure::new(Exit::Usage, error).hint(hint))
+            }
+            _ => Ok(&self.subject),
+        }
+    }
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let subject = self.subject.checked()?;
+        let key = self.key.open()?;
+        let padding = match self.rsa_padding {
+            Padding::Pss => RsaPadding::Pss,
+            Padding::Pkcs1 => RsaPadding::Pkcs1,
+        };
+        let request = block_on(CertificateRequest::for_code_signing(&*key, subject, padding))??;
+        args::write_new(&self.to, request.to_pem()?.as_bytes(), 0o644, self.force)?;
+        output::note(&format!(
+            "next: have a CA issue a code-signing certificate for it, then\n  \
+             notation-kms key add NAME --id {} --cert-chain CHAIN.pem",
+            self.key.id
+        ));
+        output::line(&format!("wrote {} for {subject}", self.to.display()))
+    }
+}

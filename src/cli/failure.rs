@@ -1,0 +1,151 @@
+//! What went wrong, as a person and as a script are told: an error with its causes, a hint, an exit code.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use serde_json::json;
+
+use super::output::{self, Format};
+use crate::{
+    config::{NoConfigurationFolder, SigningKeysError},
+    keys::{KeyError, KeyErrorKind},
+    x509::BundleError,
+};
+
+/// Exit codes; README.md lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Anything not listed: the disk, a defect.
+    Other = 1,
+    /// The command line or an input file is wrong.
+    Usage = 2,
+    /// The check that was asked for failed.
+    Rejected = 3,
+    /// Something that has to be configured is not.
+    NotConfigured = 5,
+    /// A service could not be reached in time; trying again may help.
+    Unavailable = 6,
+    /// Credentials were refused.
+    Denied = 7,
+    /// No such key.
+    NotFound = 8,
+}
+
+/// A failed command.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+    hint: Option<String>,
+    silent: bool,
+}
+
+impl From<Exit> for ExitCode {
+    #[expect(clippy::as_conversions, reason = "the discriminants are the exit codes, all below 256")]
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, error: impl Into<anyhow::Error>) -> Self {
+        Self { exit, error: error.into(), hint: None, silent: false }
+    }
+
+    pub(super) fn message(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, error: anyhow::Error::msg(message.into()), hint: None, silent: false }
+    }
+
+    /// A failure that the data printed so far tells already.
+    pub(super) fn silent(exit: Exit, message: impl Into<String>) -> Self {
+        Self { silent: true, ..Self::message(exit, message) }
+    }
+
+    /// The same failure below a sentence that says what was being done.
+    pub(super) fn context(mut self, message: impl Into<String>) -> Self {
+        self.error = self.error.context(message.into());
+        self
+    }
+
+    /// What to do about it.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Tells the person or the script.
+    pub(super) fn report(&self, format: Format) -> ExitCode {
+        match format {
+            _ if self.silent => {}
+            Format::Text => output::note(self.text().trim_end()),
+            Format::Json => {
+                let _ = output::line(&format!("{:#}", self.json()));
+            }
+        }
+        self.exit.into()
+    }
+
+    fn text(&self) -> String {
+        let mut causes = self.causes().into_iter();
+        let mut text = format!("error: {}\n", causes.next().unwrap_or_default());
+        for cause in causes {
+            let _ = writeln!(text, "  caused by: {cause}");
+        }
+        if let Some(hint) = &self.hint {
+            let _ = writeln!(text, "\nhint: {hint}");
+        }
+        text
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let causes = self.causes();
+        let (message, causes) = causes.split_first().map_or_else(Default::default, |(m, c)| (m.clone(), c.to_vec()));
+        #[expect(clippy::as_conversions, reason = "the discriminants are the exit codes")]
+        let exit = self.exit as u8;
+        json!({"error": {"message": message, "causes": causes, "hint": self.hint, "exitCode": exit}})
+    }
+
+    /// Each level once: a transparent error says what its source says.
+    fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = self.error.chain().map(ToString::to_string).collect();
+        causes.dedup();
+        causes
+    }
+}
+
+/// Anything else that fails is judged by its kind.
+impl<E> From<E> for Failure
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: E) -> Self {
+        let error = anyhow::Error::new(error);
+        Self { exit: classify(&error), error, hint: None, silent: false }
+    }
+}
+
+fn classify(error: &anyhow::Error) -> Exit {
+    for cause in error.chain() {
+        if let Some(key) = cause.downcast_ref::<KeyError>() {
+            return match key.kind() {
+                KeyErrorKind::Denied => Exit::Denied,
+                KeyErrorKind::Throttled | KeyErrorKind::Timeout | KeyErrorKind::Unavailable => Exit::Unavailable,
+                KeyErrorKind::NotFound => Exit::NotFound,
+                _ => Exit::NotConfigured,
+            };
+        }
+        if cause.is::<NoConfigurationFolder>() {
+            return Exit::NotConfigured;
+        }
+        if let Some(keys) = cause.downcast_ref::<SigningKeysError>() {
+            return match keys {
+                SigningKeysError::Exists(_) => Exit::Usage,
+                SigningKeysError::File(_) => Exit::Other,
+                _ => Exit::NotConfigured,
+            };
+        }
+        if cause.is::<BundleError>() {
+            return Exit::Usage;
+        }
+    }
+    Exit::Other
+}

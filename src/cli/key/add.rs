@@ -1,0 +1,84 @@
+//! `key add`
+
+use std::path::PathBuf;
+
+use super::CERT_CHAIN;
+use crate::{
+    cli::{Outcome, args::{KeyArgs, self}, failure::{Exit, Failure}, output},
+    config::{self, Directories, KeyEntry, SigningKeys},
+    fs, plugin,
+    x509::{CertificateChain, Purpose, Rfc3339, to_pem},
+};
+
+/// Certificates are no secret.
+const CHAIN_MODE: u32 = 0o644;
+
+/// Name a key of a key service for `notation sign --key NAME`.
+///
+/// The chain is put in order and checked; a copy is kept in notation's configuration folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Name for the key
+    name: String,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Certificates of the key: leaf, issuers and root, in any order, as PEM, DER or PKCS#7
+    #[arg(long, value_name = "FILE")]
+    cert_chain: PathBuf,
+    /// Make this the key that `notation sign` takes without --key
+    #[arg(long)]
+    default: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        check_name(&self.name)?;
+        let mut plugin_config = self.key.checked_config()?;
+        let chain = usable_chain(&self.cert_chain)?;
+        let directories = Directories::from_environment()?;
+        let mut keys = SigningKeys::load(&directories.signing_keys())?;
+        let copy = directories.key_chain(&self.name);
+        plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
+        keys.add(KeyEntry::new(&self.name, self.key.id.as_str(), plugin::NAME, plugin_config))
+            .map_err(|error| Failure::from(error).hint(format!("notation-kms key update {}", self.name)))?;
+        if self.default || keys.keys.len() == 1 {
+            keys.default = Some(self.name.clone());
+        }
+        fs::write_atomic(&copy, to_pem(&chain).as_bytes(), CHAIN_MODE)?;
+        keys.save(&directories.signing_keys())?;
+        let leaf = chain.leaf();
+        output::line(&format!(
+            "added {} for {} ({}), valid until {}",
+            self.name,
+            leaf.subject(),
+            leaf.public_key(),
+            Rfc3339(leaf.not_after())
+        ))
+    }
+}
+
+/// Reads a chain, puts it in order, and shows that it can be signed with today.
+pub(super) fn usable_chain(path: &std::path::Path) -> Result<CertificateChain, Failure> {
+    let unusable = |failure: Failure| {
+        let check = format!("notation-kms cert check {}", path.display());
+        failure.context(format!("{} cannot be used for signing", path.display())).hint(check)
+    };
+    let repaired = args::read_chain(path)?;
+    for certificate in &repaired.unused {
+        output::note(&format!("note: certificate {} is not needed, and left out", certificate.subject()));
+    }
+    let chain = repaired.chain;
+    chain.verify(Purpose::CodeSigning).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    chain.check_validity(config::now()).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    Ok(chain)
+}
+
+/// The name becomes a file name, and a word on command lines.
+fn check_name(name: &str) -> Outcome {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(fits) {
+        return Ok(());
+    }
+    let message = format!("key name {name:?} has something other than letters, digits, '.', '_' and '-'");
+    Err(Failure::message(Exit::Usage, message))
+}

@@ -1,0 +1,23 @@
+//! `key describe`
+
+use super::KeyReport;
+use crate::{
+    cli::{Outcome, args::OutputArgs, output},
+    config::{Directories, SigningKeys},
+};
+
+/// Show a key, its plugin configuration and its certificate.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Name of the key
+    name: String,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let keys = SigningKeys::load(&Directories::from_environment()?.signing_keys())?;
+        output::data(self.output.format, &KeyReport::of(keys.find(&self.name)?, &keys))
+    }
+}

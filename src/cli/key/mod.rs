@@ -1,0 +1,125 @@
+//! `key`: notation's list of signing keys.
+
+mod add;
+mod delete;
+mod describe;
+mod list;
+mod update;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Outcome,
+    output::Format,
+};
+use crate::{
+    config::{KeyEntry, SigningKeys},
+    fs, limits,
+    x509::{Certificate, Rfc3339, parse_bundle},
+};
+
+/// Plugin config key of a key's certificate chain.
+const CERT_CHAIN: &str = "cert-chain";
+
+/// Name keys of a key service for the notation CLI (signingkeys.json).
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    Add(add::Args),
+    Update(update::Args),
+    List(list::Args),
+    Describe(describe::Args),
+    Delete(delete::Args),
+}
+
+impl Command {
+    pub(super) fn run(self) -> Outcome {
+        match self {
+            Self::Add(args) => args.run(),
+            Self::Update(args) => args.run(),
+            Self::List(args) => args.run(),
+            Self::Describe(args) => args.run(),
+            Self::Delete(args) => args.run(),
+        }
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        match self {
+            Self::List(args) => args.output.format,
+            Self::Describe(args) => args.output.format,
+            Self::Add(_) | Self::Update(_) | Self::Delete(_) => Format::Text,
+        }
+    }
+}
+
+/// A key as `list` and `describe` show it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyReport {
+    name: String,
+    default: bool,
+    id: Option<String>,
+    plugin: Option<String>,
+    plugin_config: std::collections::BTreeMap<String, String>,
+    certificate: Option<CertificateReport>,
+}
+
+/// The leaf certificate of a key.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CertificateReport {
+    subject: String,
+    not_after: String,
+    key_spec: String,
+    sha256: String,
+}
+
+impl KeyReport {
+    fn of(key: &KeyEntry, keys: &SigningKeys) -> Self {
+        Self {
+            name: key.name.clone(),
+            default: keys.default.as_deref() == Some(&key.name),
+            id: key.id.clone(),
+            plugin: key.plugin_name.clone(),
+            plugin_config: key.plugin_config.clone(),
+            certificate: leaf_of(key).as_ref().map(CertificateReport::of),
+        }
+    }
+}
+
+impl CertificateReport {
+    fn of(certificate: &Certificate) -> Self {
+        Self {
+            subject: certificate.subject().to_string(),
+            not_after: Rfc3339(certificate.not_after()).to_string(),
+            key_spec: certificate.public_key().to_string(),
+            sha256: crate::crypto::hex(&certificate.fingerprint()),
+        }
+    }
+}
+
+/// The leaf of the chain that the key's plugin config names, where it can be read.
+fn leaf_of(key: &KeyEntry) -> Option<Certificate> {
+    let path = key.plugin_config.get(CERT_CHAIN)?;
+    let bytes = fs::read_bounded(path.as_ref(), limits::CERTIFICATE_FILE_BYTES).ok()?;
+    let chain = crate::x509::CertificateChain::repair(parse_bundle(&bytes).ok()?).ok()?.chain;
+    Some(chain.leaf().clone())
+}
+
+impl fmt::Display for KeyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let none = || "-".to_owned();
+        writeln!(f, "name:         {}{}", self.name, if self.default { " (default)" } else { "" })?;
+        writeln!(f, "id:           {}", self.id.clone().unwrap_or_else(none))?;
+        write!(f, "plugin:       {}", self.plugin.clone().unwrap_or_else(none))?;
+        for (name, value) in &self.plugin_config {
+            write!(f, "\nconfig:       {name}={value}")?;
+        }
+        if let Some(certificate) = &self.certificate {
+            let CertificateReport { subject, not_after, key_spec, sha256 } = certificate;
+            write!(f, "\ncertificate:  {subject}\n  key:        {key_spec}\n  expires:    {not_after}\n  sha256:     {sha256}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! `key update`
+
+use std::path::PathBuf;
+
+use super::{CERT_CHAIN, add::usable_chain};
+use crate::{
+    cli::{Outcome, args, output},
+    config::{Directories, SigningKeys},
+    fs,
+    x509::to_pem,
+};
+
+/// Change a key: its certificates after a renewal, its id, or that it is the default.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Name of the key
+    name: String,
+    /// New certificates of the key, in any order, as PEM, DER or PKCS#7
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["id", "default"])]
+    cert_chain: Option<PathBuf>,
+    /// New reference of the key
+    #[arg(long, value_name = "URI")]
+    id: Option<crate::keys::KeyUri>,
+    /// Make this the key that `notation sign` takes without --key
+    #[arg(long)]
+    default: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let directories = Directories::from_environment()?;
+        let mut keys = SigningKeys::load(&directories.signing_keys())?;
+        let key = keys.find_mut(&self.name)?;
+        if let Some(id) = &self.id {
+            key.id = Some(id.as_str().to_owned());
+        }
+        if let Some(path) = &self.cert_chain {
+            let chain = usable_chain(path)?;
+            let copy = directories.key_chain(&self.name);
+            key.plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
+            fs::write_atomic(&copy, to_pem(&chain).as_bytes(), 0o644)?;
+        }
+        if self.default {
+            keys.default = Some(self.name.clone());
+        }
+        keys.save(&directories.signing_keys())?;
+        output::line(&format!("updated {}", self.name))
+    }
+}

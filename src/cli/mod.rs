@@ -1,0 +1,93 @@
+//! The executable: what people type, and what the notation CLI runs.
+
+mod args;
+mod cert;
+mod failure;
+mod host;
+mod key;
+mod output;
+mod plugin;
+mod quickstart;
+mod version;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::plugin::serve;
+use failure::{Exit, Failure};
+
+/// Sign container images and files with the key service you already own, and make the certificates
+/// for it. The notation CLI runs this same executable as its plugin `kms`.
+#[derive(Debug, Parser)]
+#[command(name = "notation-kms", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Quickstart(quickstart::Args),
+    #[command(subcommand)]
+    Cert(cert::Command),
+    #[command(subcommand)]
+    Key(key::Command),
+    #[command(subcommand)]
+    Plugin(plugin::Command),
+    Version(version::Args),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    // The notation CLI calls a plugin three times a signature, so nothing is parsed for it but this word.
+    let command = arguments.get(1).and_then(|word| word.to_str());
+    if let Some(command) = command.filter(|word| serve::is_protocol_command(word)) {
+        return host::serve(command, arguments.get(2..).unwrap_or_default());
+    }
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli.command.run(),
+        Err(error) => output::usage(&error),
+    }
+}
+
+impl Command {
+    fn run(self) -> ExitCode {
+        let format = self.format();
+        let result = match self {
+            Self::Quickstart(args) => args.run(),
+            Self::Cert(command) => command.run(),
+            Self::Key(command) => command.run(),
+            Self::Plugin(command) => command.run(),
+            Self::Version(args) => args.run(),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.report(format),
+        }
+    }
+
+    /// The format in which errors are told.
+    const fn format(&self) -> output::Format {
+        match self {
+            Self::Cert(command) => command.format(),
+            Self::Key(command) => command.format(),
+            Self::Version(args) => args.output.format,
+            Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
+        }
+    }
+}
+
+/// What a command gives.
+type Outcome = Result<(), Failure>;
+
+/// Runs the one future of a command that reaches a key service.
+fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Other, error))?;
+    Ok(runtime.block_on(future))
+}

@@ -1,0 +1,53 @@
+//! All that the executable writes for people: data on standard output, everything else on standard
+//! error.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use serde::Serialize;
+
+use super::failure::{Exit, Failure};
+
+/// The format of what a command that reads prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object, errors included.
+    Json,
+}
+
+/// Prints a result.
+pub(super) fn data<T: Display + Serialize>(format: Format, value: &T) -> Result<(), Failure> {
+    let text = match format {
+        Format::Text => value.to_string(),
+        Format::Json => serde_json::to_string_pretty(value).map_err(|e| Failure::new(Exit::Other, e))?,
+    };
+    line(&text)
+}
+
+/// Prints a line of data. A reader that has gone is no failure: `notation-kms key list | head -1`.
+pub(super) fn line(text: &str) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Other, error).context("standard output cannot be written"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints what a person should know beside the data.
+pub(super) fn note(text: &str) {
+    // Nobody can be told that standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS }
+}

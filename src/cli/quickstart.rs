@@ -1,0 +1,288 @@
+//! `quickstart`: everything that a signature needs, made, used and verified in one folder.
+//!
+//! What is there already is kept, so a second run signs nothing twice.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use time::{Duration, UtcDateTime};
+
+use super::{
+    Outcome, block_on,
+    failure::{Exit, Failure},
+    output, plugin,
+};
+use crate::{
+    algorithm::KeySpec,
+    config::{self, Directories, KeyEntry, SigningKeys},
+    envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
+    fs,
+    keys::{SigningKey, file::FileKey},
+    limits,
+    oci::{Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, Manifest},
+    pki::{CertificateTemplate, Issuer},
+    registry::layout::ImageLayout,
+    sign::{SignRequest, sign_envelope},
+    x509::{CertificateChain, Name, Purpose, Rfc3339, parse_bundle, to_pem},
+};
+
+const NAME: &str = "quickstart";
+const TAG: &str = "v1";
+const SCOPE: &str = "local/quickstart";
+const SUBJECT: &str = "CN=Quickstart signer,O=Notation Quickstart,ST=WA,C=US";
+const ARTIFACT_TYPE: &str = "application/vnd.notation-kms.quickstart";
+const LAYER_TYPE: &str = "application/octet-stream";
+const PAGE: &[u8] = b"<!doctype html>\n<title>Signed</title>\n<p>This page is signed.</p>\n";
+
+/// Sign and verify something real, with a local key and no account anywhere.
+///
+/// Makes a root, an issuing CA, a code-signing certificate, a trust store and a strict trust policy,
+/// packs FILE as an OCI artifact, signs it, verifies it, and prints the commands that do each step
+/// with the notation CLI and with an AWS KMS key.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What to pack and sign; a small page where it is left out
+    #[arg(value_name = "FILE")]
+    path: Option<PathBuf>,
+    /// Folder for everything that is made
+    #[arg(long, value_name = "DIR", default_value = "notation-quickstart")]
+    to: PathBuf,
+}
+
+/// The folder, and what is in it.
+struct Quickstart {
+    root: PathBuf,
+    directories: Directories,
+    now: UtcDateTime,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let content = match &self.path {
+            None => PAGE.to_vec(),
+            Some(path) => fs::read_bounded(path, limits::QUICKSTART_FILE_BYTES)
+                .map_err(|error| Failure::new(Exit::Usage, error))?,
+        };
+        fs::create_folder(&self.to)?;
+        let root = std::path::absolute(&self.to)
+            .map_err(|error| Failure::new(Exit::Other, error))?;
+        let directories = Directories::under(root.join("config"));
+        let quickstart = Quickstart { root, directories, now: config::now() };
+        block_on(quickstart.run(&content))?
+    }
+}
+
+impl Quickstart {
+    async fn run(&self, content: &[u8]) -> Outcome {
+        let chain = self.hierarchy().await?;
+        self.step("key and certificates", &self.root.join("keys"))?;
+        self.configure(&chain)?;
+        self.step("trust store, trust policy, plugin", &self.directories.config)?;
+        let layout = ImageLayout::open_or_create(self.root.join("layout"))?;
+        let artifact = pack(&layout, content)?;
+        self.step(&format!("artifact {}", artifact.digest), layout.root())?;
+        let envelope = self.signature(&layout, &artifact, &chain).await?;
+        let signer = self.verify(&envelope, &artifact)?;
+        output::line(&format!("verified: signed by {signer}, up to the root in the trust store"))?;
+        let refusal = refuse_a_changed_byte(&envelope)?;
+        output::line(&format!("refused, with one byte of the payload changed: {refusal}"))?;
+        output::line(&NextSteps { quickstart: self, artifact: &artifact }.to_string())
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as a step of the quickstart")]
+    fn step(&self, what: &str, path: &Path) -> Outcome {
+        output::line(&format!("made: {what}\n      {}", path.display()))
+    }
+
+    fn key_path(&self, name: &str) -> PathBuf {
+        self.root.join("keys").join(format!("{name}.key.pem"))
+    }
+
+    fn chain_path(&self) -> PathBuf {
+        self.root.join("keys").join("chain.pem")
+    }
+
+    /// The chain of an earlier run that can still be used, else a new one with new keys.
+    async fn hierarchy(&self) -> Result<CertificateChain, Failure> {
+        if let Some(chain) = self.chain_so_far() {
+            return Ok(chain);
+        }
+        let [root_key, issuing_key, signing_key] =
+            [self.new_key("root")?, self.new_key("issuing")?, self.new_key("signing")?];
+        let years = |n: i64| (self.now, self.now + Duration::days(365 * n));
+        let root = ca("Quickstart root", years(10), 1)?.issue(&root_key, Issuer::Itself).await?;
+        let by_root = Issuer::Ca(&root, &root_key);
+        let issuing = ca("Quickstart issuing CA", years(5), 0)?.issue(&issuing_key, by_root).await?;
+        let by_issuing = Issuer::Ca(&issuing, &issuing_key);
+        let leaf = CertificateTemplate::code_signing(name(SUBJECT)?, years(1))
+            .issue(&signing_key, by_issuing)
+            .await?;
+        let chain = CertificateChain::from_ordered(vec![leaf, issuing, root])?;
+        fs::write_atomic(&self.chain_path(), to_pem(&chain).as_bytes(), 0o644)?;
+        Ok(chain)
+    }
+
+    fn chain_so_far(&self) -> Option<CertificateChain> {
+        let bytes = fs::read_bounded(&self.chain_path(), limits::CERTIFICATE_FILE_BYTES).ok()?;
+        let chain = CertificateChain::from_ordered(parse_bundle(&bytes).ok()?).ok()?;
+        let usable = chain.verify(Purpose::CodeSigning).is_ok()
+            && chain.check_validity(self.now).is_ok()
+            && self.key_path("signing").exists();
+        usable.then_some(chain)
+    }
+
+    fn new_key(&self, name: &str) -> Result<FileKey, Failure> {
+        let (pem, key) = FileKey::generate(KeySpec::Ec256)?;
+        fs::write_atomic(&self.key_path(name), pem.as_bytes(), 0o600)?;
+        Ok(key)
+    }
+
+    /// Notation's own files: trust store, trust policy, key, plugin.
+    fn configure(&self, chain: &CertificateChain) -> Outcome {
+        let directories = &self.directories;
+        let root = CertificateChain::from_ordered(vec![chain.root().clone()])?;
+        let anchor = directories.trust_store(NAME).join("root.pem");
+        fs::write_atomic(&anchor, to_pem(&root).as_bytes(), 0o644)?;
+        let policy = serde_json::json!({"version": "1.0", "trustPolicies": [{
+            "name": NAME,
+            "registryScopes": [SCOPE],
+            "signatureVerification": {"level": "strict"},
+            "trustStores": [format!("ca:{NAME}")],
+            "trustedIdentities": [format!("x509.subject: {SUBJECT}")],
+        }]});
+        let policy = format!("{policy:#}\n");
+        fs::write_atomic(&directories.trust_policy(), policy.as_bytes(), 0o600)?;
+        let chain_path = super::args::text_of(&self.chain_path())?;
+        let key = KeyEntry::new(
+            NAME,
+            &format!("file://{}", self.key_path("signing").display()),
+            crate::plugin::NAME,
+            [("cert-chain".to_owned(), chain_path)].into(),
+        );
+        let mut keys = SigningKeys::load(&directories.signing_keys())?;
+        let _ = keys.remove(NAME);
+        keys.add(key)?;
+        keys.default = Some(NAME.to_owned());
+        keys.save(&directories.signing_keys())?;
+        plugin::install(directories).map(drop)
+    }
+
+    /// The envelope of an earlier run, else a new one, pushed after its blobs.
+    async fn signature(
+        &self,
+        layout: &ImageLayout,
+        artifact: &Descriptor,
+        chain: &CertificateChain,
+    ) -> Result<Vec<u8>, Failure> {
+        for manifest in layout.signatures(artifact)? {
+            let Some(layer) = manifest.layers.first() else { continue };
+            let envelope = layout.read(layer)?;
+            if self.verify(&envelope, artifact).is_ok() {
+                output::line("kept: the signature of an earlier run")?;
+                return Ok(envelope);
+            }
+        }
+        let key = FileKey::from_pem_file(&self.key_path("signing"))?;
+        let envelope = self.sign(&key, artifact, chain).await?;
+        let created = Rfc3339(self.now).to_string();
+        let manifest = Manifest::signature(artifact, EnvelopeFormat::Jws, &envelope, chain, &created);
+        layout.push_blob(EnvelopeFormat::Jws.media_type(), &envelope)?;
+        let pushed = layout.push_manifest(&manifest, None)?;
+        output::line(&format!("signed: signature manifest {}", pushed.digest))?;
+        Ok(envelope)
+    }
+
+    async fn sign(
+        &self,
+        key: &dyn SigningKey,
+        artifact: &Descriptor,
+        chain: &CertificateChain,
+    ) -> Result<Vec<u8>, Failure> {
+        let payload = Payload::new(artifact.clone()).to_json();
+        let attributes = SignedAttributes::new(self.now);
+        let mut request = SignRequest::new(EnvelopeFormat::Jws, &payload, attributes);
+        request.signing_agent = Some(crate::plugin::SIGNING_AGENT.to_owned());
+        Ok(sign_envelope(key, chain, &request).await?)
+    }
+
+    /// Verifies the envelope, its artifact, and its chain up to the root in the trust store.
+    fn verify(&self, envelope: &[u8], artifact: &Descriptor) -> Result<Name, Failure> {
+        let content = Envelope::parse(EnvelopeFormat::Jws, envelope)?.verify()?;
+        if content.payload()?.target_artifact != *artifact {
+            let message = format!("signature is for another artifact than {}", artifact.digest);
+            return Err(Failure::message(Exit::Rejected, message));
+        }
+        let chain = content.certificate_chain();
+        chain.check_validity(self.now)?;
+        let anchor = self.directories.trust_store(NAME).join("root.pem");
+        let anchors = parse_bundle(&fs::read_bounded(&anchor, limits::CERTIFICATE_FILE_BYTES)?)?;
+        if !anchors.contains(chain.root()) {
+            let message = format!("root {} is not in the trust store", chain.root().subject());
+            return Err(Failure::message(Exit::Rejected, message));
+        }
+        Ok(chain.leaf().subject().clone())
+    }
+}
+
+fn name(text: &str) -> Result<Name, Failure> {
+    Ok(text.parse::<Name>()?)
+}
+
+fn ca(
+    common_name: &str,
+    validity: (UtcDateTime, UtcDateTime),
+    path_length: u8,
+) -> Result<CertificateTemplate, Failure> {
+    let subject = name(&format!("CN={common_name},O=Notation Quickstart,ST=WA,C=US"))?;
+    Ok(CertificateTemplate::ca(subject, validity, path_length))
+}
+
+/// Packs the content as an OCI artifact; the same content gives the same digest.
+fn pack(layout: &ImageLayout, content: &[u8]) -> Result<Descriptor, Failure> {
+    let layer = layout.push_blob(LAYER_TYPE, content)?;
+    layout.push_blob(EMPTY_MEDIA_TYPE, EMPTY_CONFIG)?;
+    Ok(layout.push_manifest(&Manifest::artifact(ARTIFACT_TYPE, layer), Some(TAG))?)
+}
+
+/// Changes one byte of the payload, and gives the reason for which the envelope is refused.
+fn refuse_a_changed_byte(envelope: &[u8]) -> Result<String, Failure> {
+    let mut changed: serde_json::Value = serde_json::from_slice(envelope)?;
+    let payload = changed["payload"].as_str().unwrap_or_default();
+    let other = if payload.starts_with("eyJ0") { "eyJ1" } else { "eyJ0" };
+    changed["payload"] = format!("{other}{}", payload.get(4..).unwrap_or_default()).into();
+    let bytes = changed.to_string().into_bytes();
+    match Envelope::parse(EnvelopeFormat::Jws, &bytes).and_then(Envelope::verify) {
+        Err(error) => Ok(error.to_string()),
+        Ok(_) => Err(Failure::message(Exit::Other, "a changed payload was accepted: do not use this build")),
+    }
+}
+
+/// The same steps by hand, and with a key service.
+struct NextSteps<'a> {
+    quickstart: &'a Quickstart,
+    artifact: &'a Descriptor,
+}
+
+impl fmt::Display for NextSteps<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = self.quickstart.root.display();
+        let digest = &self.artifact.digest;
+        write!(
+            f,
+            "\nThe same with the notation CLI, in this folder's configuration:\n\n  \
+             export XDG_CONFIG_HOME={root}/config NOTATION_EXPERIMENTAL=1\n  \
+             notation sign --oci-layout {root}/layout@{digest} --key {NAME}\n  \
+             notation verify --oci-layout {root}/layout@{digest} --scope {SCOPE}\n\n\
+             With a key of AWS KMS, in your own configuration:\n\n  \
+             notation-kms plugin install\n  \
+             notation-kms cert request --id awskms:///alias/release \\\n    \
+             --subject \"C=US, ST=WA, O=Acme, CN=release signing\" --to release.csr\n  \
+             # your CA issues a code-signing certificate for release.csr: chain.pem\n  \
+             notation-kms key add release --id awskms:///alias/release --cert-chain chain.pem\n  \
+             notation sign --key release registry.example/app@sha256:..."
+        )
+    }
+}
+

@@ -1,0 +1,112 @@
+//! The machine: environment, clock, and notation's folders and files. Nothing else reads them.
+
+mod signing_keys;
+
+use std::{env, path::PathBuf};
+
+use time::UtcDateTime;
+
+pub use signing_keys::{KeyEntry, SigningKeys, SigningKeysError};
+
+/// Notation's folders (notation-go's `dir` package names them; traps: `truststore` has no hyphen).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Directories {
+    /// `$NOTATION_CONFIG`, else `notation` in the user's configuration folder.
+    pub config: PathBuf,
+    /// `$NOTATION_LIBEXEC`, else the same as `config`: plugins live here.
+    pub libexec: PathBuf,
+}
+
+/// Why there is no configuration folder.
+#[derive(Debug, thiserror::Error)]
+#[error("no configuration folder: neither NOTATION_CONFIG, XDG_CONFIG_HOME nor HOME is set to an absolute path")]
+pub struct NoConfigurationFolder;
+
+/// What the operating system's clock says.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub fn now() -> UtcDateTime {
+    UtcDateTime::now()
+}
+
+/// An environment variable; `None` where it is not set, empty or not UTF-8.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Directories {
+    /// The folders that the environment names.
+    ///
+    /// # Errors
+    /// [`NoConfigurationFolder`]. Unlike the notation CLI this never falls back to `./.notation`: a
+    /// trust store must not come from whatever folder a program was started in.
+    pub fn from_environment() -> Result<Self, NoConfigurationFolder> {
+        let config = absolute("NOTATION_CONFIG")
+            .or_else(|| Some(user_config()?.join("notation")))
+            .ok_or(NoConfigurationFolder)?;
+        let libexec = absolute("NOTATION_LIBEXEC").unwrap_or_else(|| config.clone());
+        Ok(Self { config, libexec })
+    }
+
+    /// The folders inside a configuration folder, as `XDG_CONFIG_HOME` names one.
+    #[must_use]
+    pub fn under(xdg_config_home: impl Into<PathBuf>) -> Self {
+        let config = xdg_config_home.into().join("notation");
+        Self { libexec: config.clone(), config }
+    }
+
+    /// `signingkeys.json`
+    #[must_use]
+    pub fn signing_keys(&self) -> PathBuf {
+        self.config.join("signingkeys.json")
+    }
+
+    /// Where `key add` keeps its copy of a key's certificate chain.
+    #[must_use]
+    pub fn key_chain(&self, name: &str) -> PathBuf {
+        self.config.join("kms").join(format!("{name}.pem"))
+    }
+
+    /// Where the executable of a plugin stands: `plugins/NAME/notation-NAME`.
+    #[must_use]
+    pub fn plugin(&self, name: &str) -> PathBuf {
+        let file = format!("notation-{name}{}", env::consts::EXE_SUFFIX);
+        self.plugins().join(name).join(file)
+    }
+
+    /// The folder of all plugins.
+    #[must_use]
+    pub fn plugins(&self) -> PathBuf {
+        self.libexec.join("plugins")
+    }
+
+    /// The folder of a named trust store of type `ca`.
+    #[must_use]
+    pub fn trust_store(&self, name: &str) -> PathBuf {
+        self.config.join("truststore").join("x509").join("ca").join(name)
+    }
+
+    /// `trustpolicy.json`
+    #[must_use]
+    pub fn trust_policy(&self) -> PathBuf {
+        self.config.join("trustpolicy.json")
+    }
+}
+
+fn absolute(name: &str) -> Option<PathBuf> {
+    variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+fn user_config() -> Option<PathBuf> {
+    let home = || absolute("HOME");
+    if cfg!(target_os = "macos") {
+        return Some(home()?.join("Library").join("Application Support"));
+    }
+    if cfg!(windows) {
+        return absolute("AppData");
+    }
+    absolute("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config")))
+}

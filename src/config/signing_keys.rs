@@ -1,0 +1,151 @@
+//! `signingkeys.json`, the notation CLI's own list of keys. Members that are not known here are kept.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    fs::{self, FileError},
+    limits,
+};
+
+/// Notation writes the file so, because plugin configuration may hold what others should not read.
+const MODE: u32 = 0o600;
+
+/// The list of signing keys.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SigningKeys {
+    /// Name of the key that `notation sign` takes without `--key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The keys, in the order they were added.
+    #[serde(default)]
+    pub keys: Vec<KeyEntry>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// One signing key.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct KeyEntry {
+    /// The name that people use.
+    pub name: String,
+    /// The key's id, as the plugin knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The plugin that signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin_name: Option<String>,
+    /// What the plugin is told with every request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub plugin_config: BTreeMap<String, String>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// What is wrong with `signingkeys.json`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigningKeysError {
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file is not what the notation CLI writes.
+    #[error("{0} is not a list of signing keys")]
+    Malformed(PathBuf, #[source] serde_json::Error),
+    /// A key of that name is there already.
+    #[error("key {0:?} exists already")]
+    Exists(String),
+    /// No key has that name.
+    #[error("no key is named {0:?}")]
+    NotFound(String),
+}
+
+impl KeyEntry {
+    /// A key that the plugin `plugin` signs with.
+    #[must_use]
+    pub fn new(name: &str, id: &str, plugin: &str, plugin_config: BTreeMap<String, String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            id: Some(id.to_owned()),
+            plugin_name: Some(plugin.to_owned()),
+            plugin_config,
+            other: Map::new(),
+        }
+    }
+}
+
+impl SigningKeys {
+    /// Reads the list; one that is not there is empty.
+    ///
+    /// # Errors
+    /// [`SigningKeysError`].
+    pub fn load(path: &Path) -> Result<Self, SigningKeysError> {
+        let bytes = match fs::read_bounded(path, limits::CONFIG_FILE_BYTES) {
+            Err(error) if error.is_not_found() => return Ok(Self::default()),
+            other => other?,
+        };
+        serde_json::from_slice(&bytes).map_err(|error| SigningKeysError::Malformed(path.to_owned(), error))
+    }
+
+    /// Writes the list, by rename, for its owner alone.
+    ///
+    /// # Errors
+    /// [`SigningKeysError`].
+    pub fn save(&self, path: &Path) -> Result<(), SigningKeysError> {
+        let malformed = |error| SigningKeysError::Malformed(path.to_owned(), error);
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(malformed)?;
+        bytes.push(b'\n');
+        Ok(fs::write_atomic(path, &bytes, MODE)?)
+    }
+
+    /// The key of that name.
+    ///
+    /// # Errors
+    /// [`SigningKeysError::NotFound`].
+    pub fn find(&self, name: &str) -> Result<&KeyEntry, SigningKeysError> {
+        let found = self.keys.iter().find(|key| key.name == name);
+        found.ok_or_else(|| SigningKeysError::NotFound(name.to_owned()))
+    }
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// [`SigningKeysError::Exists`].
+    pub fn add(&mut self, key: KeyEntry) -> Result<(), SigningKeysError> {
+        if self.find(&key.name).is_ok() {
+            return Err(SigningKeysError::Exists(key.name));
+        }
+        self.keys.push(key);
+        Ok(())
+    }
+
+    /// Takes a key out, and the default with it where it was that.
+    ///
+    /// # Errors
+    /// [`SigningKeysError::NotFound`].
+    pub fn remove(&mut self, name: &str) -> Result<KeyEntry, SigningKeysError> {
+        let at = self.keys.iter().position(|key| key.name == name);
+        let at = at.ok_or_else(|| SigningKeysError::NotFound(name.to_owned()))?;
+        if self.default.as_deref() == Some(name) {
+            self.default = None;
+        }
+        Ok(self.keys.remove(at))
+    }
+
+    /// The key of that name, to be changed.
+    ///
+    /// # Errors
+    /// [`SigningKeysError::NotFound`].
+    pub fn find_mut(&mut self, name: &str) -> Result<&mut KeyEntry, SigningKeysError> {
+        let found = self.keys.iter_mut().find(|key| key.name == name);
+        found.ok_or_else(|| SigningKeysError::NotFound(name.to_owned()))
+    }
+}

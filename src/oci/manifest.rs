@@ -1,0 +1,106 @@
+//! Image manifests, in the one shape that artifacts and signatures have
+//! (OCI image specification 1.1, "Image Manifest").
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Descriptor, Digest};
+use crate::{algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, x509::CertificateChain};
+
+/// Media type of an image manifest.
+pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of the config blob `{}`.
+pub const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
+/// The type that marks a signature manifest, as `config.mediaType` or `artifactType`.
+pub const SIGNATURE_MEDIA_TYPE: &str = "application/vnd.cncf.notary.signature";
+/// The annotation with the SHA-256 fingerprints of the certificate chain. It is not signed.
+pub const THUMBPRINT_ANNOTATION: &str = "io.cncf.notary.x509chain.thumbprint#S256";
+/// When a manifest was made.
+pub const CREATED_ANNOTATION: &str = "org.opencontainers.image.created";
+
+/// The empty config blob that manifests without a config of their own point to.
+pub const EMPTY_CONFIG: &[u8] = b"{}";
+
+/// An image manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Manifest {
+    /// Always 2.
+    pub schema_version: u32,
+    /// [`MANIFEST_MEDIA_TYPE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The artifact's type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
+    /// The config blob.
+    pub config: Descriptor,
+    /// The content.
+    pub layers: Vec<Descriptor>,
+    /// The manifest that this one is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Arbitrary metadata.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// The manifest of an artifact of that type, with one layer and an empty config.
+    #[must_use]
+    pub fn artifact(artifact_type: &str, layer: Descriptor) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(MANIFEST_MEDIA_TYPE.to_owned()),
+            artifact_type: Some(artifact_type.to_owned()),
+            config: empty_config(EMPTY_MEDIA_TYPE),
+            layers: vec![layer],
+            subject: None,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// The manifest of a signature over `subject`, in the form that released notation CLIs find in
+    /// image layouts: `config.mediaType` says that it is a signature.
+    #[must_use]
+    pub fn signature(
+        subject: &Descriptor,
+        format: EnvelopeFormat,
+        envelope: &[u8],
+        chain: &CertificateChain,
+        created: &str,
+    ) -> Self {
+        let digest = Digest::of(HashAlgorithm::Sha256, envelope);
+        let size = u64::try_from(envelope.len()).unwrap_or(u64::MAX);
+        let thumbprints: Vec<_> =
+            chain.certificates().iter().map(|c| crypto::hex(&c.fingerprint())).collect();
+        let subject =
+            Descriptor::new(subject.media_type.as_str(), subject.digest.clone(), subject.size);
+        let annotations = [
+            (THUMBPRINT_ANNOTATION, serde_json::Value::from(thumbprints).to_string()),
+            (CREATED_ANNOTATION, created.to_owned()),
+        ];
+        Self {
+            schema_version: 2,
+            media_type: Some(MANIFEST_MEDIA_TYPE.to_owned()),
+            artifact_type: None,
+            config: empty_config(SIGNATURE_MEDIA_TYPE),
+            layers: vec![Descriptor::new(format.media_type(), digest, size)],
+            subject: Some(subject),
+            annotations: annotations.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
+    }
+
+    /// Whether this manifest says that it is a signature, in either form.
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        self.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
+            || self.config.media_type == SIGNATURE_MEDIA_TYPE
+    }
+}
+
+fn empty_config(media_type: &str) -> Descriptor {
+    Descriptor::new(media_type, Digest::of(HashAlgorithm::Sha256, EMPTY_CONFIG), 2)
+}

@@ -1,0 +1,111 @@
+//! Certificates for keys that never leave their service: requests, self-signed certificates, small
+//! private hierarchies for trials and tests.
+//!
+//! Everything here takes a [`SigningKey`], so that a certificate can be had for every key of every
+//! provider.
+
+mod der;
+mod issue;
+mod lint;
+mod request;
+
+pub use issue::{CertificateTemplate, Extension, Issuer};
+pub use lint::{Finding, Lint, lint};
+pub use request::CertificateRequest;
+
+use crate::{
+    algorithm::SignatureAlgorithm,
+    keys::{KeyError, SigningKey},
+    x509::{CertificateError, Name, PublicKey},
+};
+
+/// How an RSA key signs a certificate or a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum RsaPadding {
+    /// RSASSA-PSS, which every key for Notary Project signatures can do.
+    #[default]
+    Pss,
+    /// RSASSA-PKCS1-v1_5, for a CA that does not take PSS, where the key service allows it.
+    Pkcs1,
+}
+
+/// Why no certificate or request was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PkiError {
+    /// The key refused, or could not be reached.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A key that signs no artifact.
+    #[error("key is {0}, and must be RSA of 2048, 3072 or 4096 bits or EC on P-256, P-384 or P-521")]
+    KeyUnsupported(String),
+    /// A subject that a trust policy cannot name.
+    #[error(
+        "subject {subject} has no {missing}, so no trust policy can name it: a trusted identity must \
+         have C, ST and O (trust-store-trust-policy.md, \"Trusted Identities Constraints\")"
+    )]
+    Unnameable {
+        /// The subject.
+        subject: Name,
+        /// The attributes that are missing.
+        missing: String,
+    },
+    /// A validity that no certificate can have.
+    #[error("validity from {not_before} to {not_after} is empty, or outside of the years 1950 to 9999")]
+    BadValidity {
+        /// The first second, in RFC 3339.
+        not_before: String,
+        /// The last second, in RFC 3339.
+        not_after: String,
+    },
+    /// A value that DER cannot hold.
+    #[error("certificate cannot be encoded")]
+    Encoding(#[source] ::der::Error),
+    /// What was made does not read back.
+    #[error("certificate that was made cannot be read")]
+    Unreadable(#[from] CertificateError),
+    /// The key signed something else, or with another key.
+    #[error("signature of the key over what was made does not verify with its public key")]
+    BadSignature,
+}
+
+/// Shows that a trust policy can name the subject: it has a country, a state and an organisation.
+///
+/// # Errors
+/// [`PkiError::Unnameable`].
+pub fn check_nameable(subject: &Name) -> Result<(), PkiError> {
+    let missing: Vec<_> = ["C", "ST", "O"].into_iter().filter(|kind| subject.value(kind).is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(PkiError::Unnameable { subject: subject.clone(), missing: missing.join(", ") })
+}
+
+/// The algorithm by which a key signs certificates and requests.
+fn algorithm_of(key: &PublicKey, padding: RsaPadding) -> Result<SignatureAlgorithm, PkiError> {
+    let spec = key.key_spec().ok_or_else(|| PkiError::KeyUnsupported(key.to_string()))?;
+    Ok(match padding {
+        RsaPadding::Pkcs1 if spec.is_rsa() => SignatureAlgorithm::RsaPkcs1(spec.hash()),
+        _ => spec.signature_algorithm(),
+    })
+}
+
+/// Signs DER, and shows that the public key verifies it.
+async fn sign_der(
+    key: &dyn SigningKey,
+    public: &PublicKey,
+    algorithm: SignatureAlgorithm,
+    message: &[u8],
+) -> Result<Vec<u8>, PkiError> {
+    use crate::crypto;
+    let raw = key.sign(algorithm, &crypto::digest(algorithm.hash(), message)).await?;
+    let signature = match algorithm {
+        SignatureAlgorithm::Ecdsa(_) => {
+            crypto::ecdsa_der_from_fixed(&raw).ok_or(PkiError::BadSignature)?
+        }
+        _ => raw,
+    };
+    crypto::verify_x509(algorithm, public, message, &signature).map_err(|_| PkiError::BadSignature)?;
+    Ok(signature)
+}

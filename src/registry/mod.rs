@@ -1,0 +1,3 @@
+//! Where artifacts and their signatures are kept.
+
+pub mod layout;

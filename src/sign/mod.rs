@@ -1,0 +1,178 @@
+//! Signing with any [`SigningKey`]: raw signatures for the plugin contract, whole envelopes for everyone
+//! else.
+//!
+//! The chain is checked before the key is asked, one signature costs one call to the key, and nothing
+//! leaves that was not verified against the leaf certificate.
+
+use crate::{
+    algorithm::KeySpec,
+    crypto,
+    envelope::{
+        Draft, Envelope, EnvelopeError, EnvelopeFormat, Payload, PayloadError, SignedAttributes,
+        UnsignedAttributes,
+    },
+    keys::{KeyError, KeyErrorKind, SigningKey},
+    x509::{CertificateChain, ChainError, PublicKey, Purpose},
+};
+
+/// What goes into an envelope.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SignRequest<'a> {
+    /// The envelope's format.
+    pub format: EnvelopeFormat,
+    /// The payload's bytes, kept as they are.
+    pub payload: &'a [u8],
+    /// Attributes that the signature covers, the signing time among them.
+    pub attributes: SignedAttributes,
+    /// The program that signs, `name/version`.
+    pub signing_agent: Option<String>,
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The chain cannot be used.
+    #[error("certificate chain cannot be used for signing")]
+    Chain(#[from] ChainError),
+    /// The key refused, or could not be reached.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The leaf certificate is for another key.
+    #[error(
+        "certificate chain does not belong to the key: the leaf certificate {subject} is for {leaf}, \
+         and the key is {key}"
+    )]
+    KeyMismatch {
+        /// Subject of the leaf certificate.
+        subject: String,
+        /// Kind and fingerprint of the leaf's public key.
+        leaf: KeyIdentity,
+        /// Kind and fingerprint of the key that signed.
+        key: KeyIdentity,
+    },
+    /// The service gave a signature of the wrong length.
+    #[error("key service answered with a signature of {actual} bytes, and {key_spec} has {expected}")]
+    SignatureLength {
+        /// The leaf's key spec.
+        key_spec: KeySpec,
+        /// Bytes that such a signature has.
+        expected: usize,
+        /// Bytes that came.
+        actual: usize,
+    },
+    /// The service gave a signature that its own public key does not verify.
+    #[error("key service answered with a signature that does not verify with the key itself, {0}")]
+    BadSignature(KeyIdentity),
+    /// The payload is not what the specification asks for.
+    #[error("payload cannot be signed")]
+    Payload(#[from] PayloadError),
+    /// The envelope could not be built, or is not one that verifies.
+    #[error("envelope cannot be built")]
+    Envelope(#[from] EnvelopeError),
+}
+
+/// A public key as a person can compare it: `EC-256 (sha256:4f2a…)`, the hash over the DER
+/// `SubjectPublicKeyInfo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyIdentity(String);
+
+impl KeyIdentity {
+    /// The identity of a public key.
+    #[must_use]
+    pub fn of(key: &PublicKey) -> Self {
+        Self(format!("{key} (sha256:{})", key.fingerprint()))
+    }
+}
+
+impl std::fmt::Display for KeyIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'a> SignRequest<'a> {
+    /// A request with no signing agent.
+    #[must_use]
+    pub const fn new(format: EnvelopeFormat, payload: &'a [u8], attributes: SignedAttributes) -> Self {
+        Self { format, payload, attributes, signing_agent: None }
+    }
+}
+
+/// Signs `message` by the algorithm of the leaf's key: RSASSA-PSS, or ECDSA as r‖s.
+///
+/// # Errors
+/// [`SignError`]. The key is asked only where the chain meets the certificate requirements; its answer
+/// is given only where it verifies with the leaf's key.
+pub async fn sign_raw(
+    key: &dyn SigningKey,
+    chain: &CertificateChain,
+    message: &[u8],
+) -> Result<Vec<u8>, SignError> {
+    let key_spec = check_chain(chain)?;
+    let leaf = chain.leaf().public_key();
+    let algorithm = key_spec.signature_algorithm();
+    let digest = crypto::digest(algorithm.hash(), message);
+    let signature = match key.sign(algorithm, &digest).await {
+        Ok(signature) => signature,
+        // A key of another kind refuses the algorithm; what the user needs to hear is that the
+        // certificate is of another key.
+        Err(error) if error.kind() == KeyErrorKind::Invalid => {
+            return Err(mismatch(key, chain).await.unwrap_or(SignError::Key(error)));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if crypto::verify_envelope(key_spec, leaf, message, &signature).is_ok() {
+        return Ok(signature);
+    }
+    if let Some(error) = mismatch(key, chain).await {
+        return Err(error);
+    }
+    let (expected, actual) = (key_spec.signature_len(), signature.len());
+    if actual != expected {
+        return Err(SignError::SignatureLength { key_spec, expected, actual });
+    }
+    Err(SignError::BadSignature(KeyIdentity::of(leaf)))
+}
+
+/// Signs a payload into an envelope, which is read and verified again before it is given.
+///
+/// The chain has to be valid at the signing time (signature-specification.md, "Other requirements").
+///
+/// # Errors
+/// [`SignError`].
+pub async fn sign_envelope(
+    key: &dyn SigningKey,
+    chain: &CertificateChain,
+    request: &SignRequest<'_>,
+) -> Result<Vec<u8>, SignError> {
+    let key_spec = check_chain(chain)?;
+    chain.check_validity(request.attributes.signing_time)?;
+    request.attributes.check()?;
+    Payload::from_json(request.payload)?;
+    let draft = Draft::new(request.format, key_spec, request.payload, &request.attributes);
+    let signature = sign_raw(key, chain, &draft.signing_input()?).await?;
+    let unsigned = UnsignedAttributes::with_agent(request.signing_agent.clone());
+    let envelope = draft.seal(&signature, chain, &unsigned)?;
+    Envelope::parse(request.format, &envelope)?.verify()?;
+    Ok(envelope)
+}
+
+fn check_chain(chain: &CertificateChain) -> Result<KeySpec, SignError> {
+    chain.verify(Purpose::CodeSigning)?;
+    // The profile has refused a leaf without a key spec.
+    let key_spec = chain.leaf().public_key().key_spec();
+    key_spec.ok_or(SignError::Envelope(EnvelopeError::NoCertificates))
+}
+
+/// Asks for the public key, to tell a wrong chain from a wrong signature.
+async fn mismatch(key: &dyn SigningKey, chain: &CertificateChain) -> Option<SignError> {
+    let held = key.public_key().await.ok()?;
+    let leaf = chain.leaf();
+    (held != *leaf.public_key()).then(|| SignError::KeyMismatch {
+        subject: leaf.subject().to_string(),
+        leaf: KeyIdentity::of(leaf.public_key()),
+        key: KeyIdentity::of(&held),
+    })
+}
