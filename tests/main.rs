@@ -1,1 +1,11 @@
-fn main() {}
+//! The integration tests: one binary, one file a topic, on shared support.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files and variables of their own")]
+
+// Every item here is test code; the attribute lets clippy.toml's exemptions for tests reach helpers too.
+#[cfg(test)]
+mod components;
+#[cfg(test)]
+mod structure;
+#[cfg(test)]
+mod support;

@@ -1,0 +1,61 @@
+# make check     format, lints of every feature set, documentation, dependency rules
+# make test      sets up what the tests run against (tools/setup.sh says what and where), then runs them
+# make bench     the benchmarks
+# make release   dist/notation-kms_VERSION_linux_amd64.tar.gz and its checksum
+
+# One cache folder for the set-up and for the tests that look components up in it.
+export NOTATION_SDK_CACHE := $(or $(NOTATION_SDK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/notation-sdk)
+# Every test that is skipped for want of a component writes a line here.
+skipped := $(abspath $(or $(CARGO_TARGET_DIR),target))/skipped-tests.txt
+
+CLIPPY := cargo clippy --locked --all-targets
+DENY_WARNINGS := -- -D warnings
+
+.PHONY: check fmt clippy doc deny test bench release
+
+check: fmt clippy doc deny
+
+fmt:
+	cargo fmt --check
+
+clippy:
+	$(CLIPPY) --no-default-features $(DENY_WARNINGS)
+	$(CLIPPY) --no-default-features --features aws $(DENY_WARNINGS)
+	$(CLIPPY) --no-default-features --features testing $(DENY_WARNINGS)
+	$(CLIPPY) $(DENY_WARNINGS)
+	$(CLIPPY) --all-features $(DENY_WARNINGS)
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
+
+deny:
+	tools/setup.sh check
+	@if [ -e "$$NOTATION_SDK_CACHE/missing/cargo-deny" ]; then \
+		echo "skipped: cargo deny: $$(cat "$$NOTATION_SDK_CACHE/missing/cargo-deny")"; \
+	else \
+		"$$NOTATION_SDK_CACHE/tools/bin/cargo-deny" --locked check bans licenses sources; \
+	fi
+
+test:
+	tools/setup.sh test
+	@rm -f $(skipped)
+	@NOTATION_SDK_SKIPPED=$(skipped) cargo test --locked --all-features; result=$$?; \
+	if [ -s $(skipped) ]; then \
+		echo "$$(wc -l < $(skipped)) tests were skipped:"; sort $(skipped); \
+	fi; \
+	exit $$result
+
+bench:
+	cargo bench --locked
+
+# The files stand at the root of the archive, where `notation plugin install --file` looks.
+release: version = $(shell cargo pkgid | sed 's/.*[\#@]//')
+release: archive = notation-kms_$(version)_linux_amd64.tar.gz
+release:
+	cargo build --locked --release --bin notation-kms
+	mkdir -p dist
+	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
+		--mtime="@$$(git log -1 --format=%ct)" \
+		-C $(abspath $(or $(CARGO_TARGET_DIR),target))/release notation-kms -C $(CURDIR) LICENSE \
+		| gzip -9n > dist/$(archive)
+	cd dist && sha256sum $(archive) > SHA256SUMS && cat SHA256SUMS

@@ -1,0 +1,14 @@
+//! What tests share: the real components that they run against, one file each.
+//!
+//! `X::or_skip()` gives a component or `None`, and then the test returns: it has been reported as
+//! skipped, by name. Servers listen on free loopback ports and end with the test process.
+
+pub(crate) mod command;
+pub(crate) mod component;
+pub(crate) mod http;
+pub(crate) mod layout;
+pub(crate) mod ministack;
+pub(crate) mod notation;
+pub(crate) mod openssl;
+pub(crate) mod registry;
+pub(crate) mod server;

@@ -1,0 +1,157 @@
+#!/bin/sh
+# Installs what `make check` and `make test` need beyond Rust, and says what and where:
+#
+#   tools/setup.sh check    cargo-deny
+#   tools/setup.sh test     the components that the tests run against
+#
+# Everything but Debian packages goes to the cache folder: $NOTATION_SDK_CACHE, else
+# ${XDG_CACHE_HOME:-~/.cache}/notation-sdk. A second run finds everything and takes no time. What cannot be
+# had is no error, unless CI=true: the reason is kept in the cache folder, and the tests that need the
+# component give it when they are skipped.
+set -eu
+cd "$(dirname "$0")/.."
+
+cache=${NOTATION_SDK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/notation-sdk}
+cargo_deny_version=0.20.2
+python_packages="ministack==1.5.* cryptography"
+failures=0
+
+case ${1:-} in
+check | test) ;;
+*)
+    echo "usage: tools/setup.sh check|test" >&2
+    exit 2
+    ;;
+esac
+
+say() { printf 'setup: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# ready COMPONENT WHERE: notes that a component is there.
+ready() {
+    rm -f "$cache/missing/$1"
+    say "$1: $2"
+}
+
+# missing COMPONENT REASON: notes why a component is not there, for whoever skips its tests.
+missing() {
+    printf '%s\n' "$2" >"$cache/missing/$1"
+    failures=$((failures + 1))
+    say "$1: MISSING: $2"
+}
+
+# attempt COMMAND…: runs it; what it printed is shown only where it failed.
+attempt() {
+    "$@" >"$cache/setup.log" 2>&1 && return
+    sed 's/^/setup:   | /' "$cache/setup.log" | tail -n 20
+    return 1
+}
+
+install_cargo_deny() {
+    program=$cache/tools/bin/cargo-deny
+    if [ "$("$program" --version 2>/dev/null)" != "cargo-deny $cargo_deny_version" ]; then
+        say "cargo-deny: building $cargo_deny_version into $cache/tools (about two minutes)"
+        # It runs for a second, so nothing is spent on making it fast.
+        attempt env CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
+            CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR="$cache/tools/target" \
+            cargo install cargo-deny --version "$cargo_deny_version" --locked --no-default-features \
+            --root "$cache/tools" || { missing cargo-deny "cargo install cargo-deny failed"; return; }
+        rm -rf "$cache/tools/target"
+    fi
+    ready cargo-deny "$program"
+}
+
+# Packages whose program is not there, with Debian's half of Python where it was left out.
+wanted_packages() {
+    for pair in docker-registry:docker-registry skopeo:skopeo openssl:openssl; do
+        have "${pair#*:}" || printf '%s ' "${pair%:*}"
+    done
+    if have python3 && ! python3 -c 'import ensurepip' 2>/dev/null; then printf 'python3-venv '; fi
+}
+
+install_debian_packages() {
+    packages=$(wanted_packages)
+    if [ -n "$packages" ] && have apt-get && [ "$(id -u)" = 0 ]; then
+        say "Debian packages into the system: $packages"
+        # Runlevel 1 keeps docker-registry's own service from being started on every interface.
+        { attempt apt-get -o DPkg::Lock::Timeout=300 update &&
+            attempt env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -o DPkg::Lock::Timeout=300 \
+                install -y --no-install-recommends $packages; } || say "apt-get could not install all of them"
+    elif [ -n "$packages" ]; then
+        say "not root on Debian; every test runs after: sudo apt-get install --no-install-recommends $packages"
+    fi
+    for program in docker-registry skopeo openssl; do
+        if have "$program"; then
+            ready "$program" "$(command -v "$program")"
+        else
+            missing "$program" "apt-get install --no-install-recommends $program"
+        fi
+    done
+}
+
+install_ministack() {
+    if ! have python3; then
+        missing ministack "python3 is not on PATH"
+        return
+    fi
+    venv=$cache/venv
+    # The stamp comes last, so an installation that broke off is made again.
+    if [ "$(cat "$venv/installed" 2>/dev/null)" != "$python_packages" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+        say "ministack: pip packages into the virtual environment $venv: $python_packages"
+        rm -rf "$venv"
+        attempt python3 -m venv "$venv" || { missing ministack "python3 -m venv failed"; return; }
+        # Unquoted on purpose: one word a package.
+        set -f
+        attempt "$venv/bin/pip" install --quiet --disable-pip-version-check $python_packages ||
+            { set +f; missing ministack "pip install failed"; return; }
+        set +f
+        printf '%s\n' "$python_packages" >"$venv/installed"
+    fi
+    ready ministack "$venv/bin/ministack"
+}
+
+find_or_build_notation() {
+    if [ -n "${NOTATION:-}" ]; then
+        if [ -x "$NOTATION" ]; then ready notation "$NOTATION"; else missing notation "NOTATION=$NOTATION is no program"; fi
+    elif have notation; then
+        ready notation "$(command -v notation)"
+    else
+        build_notation_peer
+    fi
+}
+
+build_notation_peer() {
+    program=$cache/bin/notation-peer
+    sources=$(cat tests/peer/*.go tests/peer/go.mod tests/peer/go.sum | cksum)
+    if [ ! -x "$program" ] || [ "$(cat "$program.sources" 2>/dev/null)" != "$sources" ]; then
+        if ! have go; then
+            missing notation "install the notation CLI, or Go 1.23 to build tests/peer"
+            return
+        fi
+        say "notation: building tests/peer into $cache/bin (Go modules go to $(go env GOMODCACHE))"
+        attempt go -C tests/peer build -trimpath -buildvcs=false -o "$program" . ||
+            { missing notation "go build of tests/peer failed"; return; }
+        printf '%s\n' "$sources" >"$program.sources"
+    fi
+    ready notation "$program (no notation CLI here; this is tests/peer)"
+}
+
+mkdir -p "$cache/missing" "$cache/bin"
+say "cache folder $cache"
+# Two runs at a time, from two checkouts, would undo each other's work.
+if have flock; then
+    exec 9>"$cache/lock"
+    flock 9
+fi
+case ${1:-} in
+check) install_cargo_deny ;;
+test)
+    install_debian_packages
+    install_ministack
+    find_or_build_notation
+    ;;
+esac
+if [ "$failures" != 0 ] && [ "${CI:-}" = true ]; then
+    say "$failures missing, and CI=true"
+    exit 1
+fi
