@@ -3,6 +3,7 @@
 pub mod algorithm;
 mod crypto;
 pub mod envelope;
+pub mod fs;
 pub mod keys;
 pub mod limits;
 pub mod oci;

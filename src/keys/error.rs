@@ -1,8 +1,229 @@
-use std::fmt;
+//! What can be wrong with a key, in words that stand alone: the notation CLI shows nothing else.
+
+use std::{error::Error, path::PathBuf, time::Duration};
+
+use crate::fs::FileError;
+
+/// What a caller can do about a [`KeyError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyErrorKind {
+    /// The reference, the key or its configuration has to be changed.
+    Invalid,
+    /// There is no such key.
+    NotFound,
+    /// Credentials are missing, expired or not allowed to use the key.
+    Denied,
+    /// The service asks to slow down.
+    Throttled,
+    /// No answer came in time.
+    Timeout,
+    /// The service could not be reached, or failed.
+    Unavailable,
+}
+
+/// Why a key did not sign, or did not tell its public key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[error("stub")]
-pub struct KeyError;
-#[derive(Debug,PartialEq,Eq,Clone,Copy)]
-pub enum KeyErrorKind { Invalid }
-impl KeyError { pub fn kind(&self)->KeyErrorKind { KeyErrorKind::Invalid } }
+pub enum KeyError {
+    /// A reference that names a provider this executable is built without.
+    #[error("key {key}: provider {scheme} is not built into this executable")]
+    ProviderMissing {
+        /// The reference.
+        key: String,
+        /// The provider.
+        scheme: &'static str,
+    },
+    /// A setting that the provider cannot use.
+    #[error("key {key}: setting {setting} is {value:?}, and {expected}")]
+    BadSetting {
+        /// The reference.
+        key: String,
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A key file that cannot be read.
+    #[error("key {key} cannot be read")]
+    File {
+        /// The reference.
+        key: String,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
+    /// A key file in another form than PKCS#8 PEM.
+    #[error(
+        "key {path} is {found}, and must be PKCS#8 in PEM: openssl pkcs8 -topk8 -in {path} -out key.pem"
+    )]
+    NotPkcs8 {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A private key that signs no artifact.
+    #[error(
+        "key {path} is none of RSA with 2048, 3072 or 4096 bits and EC on P-256, P-384 or P-521"
+    )]
+    UnsupportedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encrypted key, and nothing to decrypt it with.
+    #[error(
+        "key {path} is encrypted, and no passphrase was given: set plugin config passphrase-file, or \
+         passphrase-env to the name of an environment variable"
+    )]
+    PassphraseMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An environment variable that should hold the passphrase.
+    #[error("key {path} is encrypted, and environment variable {variable} is not set")]
+    PassphraseVariable {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        variable: String,
+    },
+    /// A passphrase that does not open the key, or an encryption that is not known.
+    #[error("key {path} cannot be decrypted: wrong passphrase, or not PBES2 with AES (RFC 8018)")]
+    WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An algorithm that the key does not have.
+    #[error("key {key} cannot sign with {algorithm}: {reason}")]
+    WrongAlgorithm {
+        /// The reference.
+        key: String,
+        /// The algorithm, as the provider names it.
+        algorithm: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// No such key.
+    #[error("key {key} was not found: {reason}; check the reference, the account and the region")]
+    NotFound {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The key is switched off.
+    #[error("key {key} is disabled: enable it, as with aws kms enable-key, or use another key")]
+    Disabled {
+        /// The reference.
+        key: String,
+    },
+    /// The key is in a state in which it does not sign, such as pending deletion.
+    #[error("key {key} cannot be used in its state: {reason}")]
+    WrongState {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The key is not for signing.
+    #[error(
+        "key {key} is not for this use: {reason}; signing needs an asymmetric key of usage SIGN_VERIFY"
+    )]
+    WrongUsage {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The request was refused as invalid.
+    #[error("key {key}: the key service refused the request as invalid: {reason}")]
+    Refused {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The credentials may not use the key.
+    #[error("access to key {key} was denied: {reason}; the credentials need {needs} on the key")]
+    AccessDenied {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+        /// The permission.
+        needs: &'static str,
+    },
+    /// No credentials, or expired ones.
+    #[error("access to key {key} was denied, as there are no valid credentials: {reason}; {hint}")]
+    NoCredentials {
+        /// The reference.
+        key: String,
+        /// What is wrong with them.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Too many requests.
+    #[error(
+        "key service throttled the requests for key {key}: {reason}; try again later, or raise the quota"
+    )]
+    Throttled {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("key service timed out: no answer for key {key} within {} s; plugin config timeout allows more", after.as_secs_f32())]
+    Timeout {
+        /// The reference.
+        key: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// The service could not be reached.
+    #[error("key service for key {key} could not be reached")]
+    Unreachable {
+        /// The reference.
+        key: String,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The service failed by itself.
+    #[error("key service failed for key {key}: {reason}")]
+    ServiceFault {
+        /// The reference.
+        key: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The service answered what it should not.
+    #[error("key service answered for key {key} with {what}")]
+    BadAnswer {
+        /// The reference.
+        key: String,
+        /// What came.
+        what: String,
+    },
+}
+
+impl KeyError {
+    /// What a caller can do about it.
+    #[must_use]
+    pub const fn kind(&self) -> KeyErrorKind {
+        match self {
+            Self::NotFound { .. } => KeyErrorKind::NotFound,
+            Self::AccessDenied { .. } | Self::NoCredentials { .. } => KeyErrorKind::Denied,
+            Self::Throttled { .. } => KeyErrorKind::Throttled,
+            Self::Timeout { .. } => KeyErrorKind::Timeout,
+            Self::Unreachable { .. } | Self::ServiceFault { .. } | Self::BadAnswer { .. } => {
+                KeyErrorKind::Unavailable
+            }
+            _ => KeyErrorKind::Invalid,
+        }
+    }
+}

@@ -57,8 +57,10 @@ pub(super) fn signature_algorithm(
 /// ```
 fn pss_parameters(hash: HashAlgorithm) -> Result<Any, der::Error> {
     use der::{TagMode::Explicit, TagNumber, asn1::ContextSpecific};
-    let hash_identifier =
-        AlgorithmIdentifierOwned { oid: ObjectIdentifier::new(hash.oid())?, parameters: Some(Any::null()) };
+    let hash_identifier = AlgorithmIdentifierOwned {
+        oid: ObjectIdentifier::new(hash.oid())?,
+        parameters: Some(Any::null()),
+    };
     let mask = AlgorithmIdentifierOwned {
         oid: ObjectIdentifier::new(oid::MGF1)?,
         parameters: Some(Any::encode_from(&hash_identifier)?),
@@ -66,8 +68,11 @@ fn pss_parameters(hash: HashAlgorithm) -> Result<Any, der::Error> {
     let salt = u8::try_from(hash.digest_len()).map_err(|_| der::ErrorKind::Overflow)?;
     let mut contents = Vec::new();
     let (n0, n1, n2) = (TagNumber::N0, TagNumber::N1, TagNumber::N2);
-    ContextSpecific { tag_number: n0, tag_mode: Explicit, value: hash_identifier }.encode_to_vec(&mut contents)?;
-    ContextSpecific { tag_number: n1, tag_mode: Explicit, value: mask }.encode_to_vec(&mut contents)?;
-    ContextSpecific { tag_number: n2, tag_mode: Explicit, value: salt }.encode_to_vec(&mut contents)?;
+    ContextSpecific { tag_number: n0, tag_mode: Explicit, value: hash_identifier }
+        .encode_to_vec(&mut contents)?;
+    ContextSpecific { tag_number: n1, tag_mode: Explicit, value: mask }
+        .encode_to_vec(&mut contents)?;
+    ContextSpecific { tag_number: n2, tag_mode: Explicit, value: salt }
+        .encode_to_vec(&mut contents)?;
     Any::new(der::Tag::Sequence, contents)
 }

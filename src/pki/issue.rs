@@ -70,7 +70,11 @@ impl CertificateTemplate {
     #[must_use]
     pub fn ca(subject: Name, validity: (UtcDateTime, UtcDateTime), path_length: u8) -> Self {
         let extensions = vec![
-            Extension::new(BASIC_CONSTRAINTS, true, &[0x30, 6, 1, 1, 0xff, 2, 1, path_length & 0x7f]),
+            Extension::new(
+                BASIC_CONSTRAINTS,
+                true,
+                &[0x30, 6, 1, 1, 0xff, 2, 1, path_length & 0x7f],
+            ),
             // keyCertSign, cRLSign
             Extension::new(KEY_USAGE, true, &[3, 2, 1, 0b0000_0110]),
         ];
@@ -98,7 +102,11 @@ impl CertificateTemplate {
     ///
     /// # Errors
     /// [`PkiError`].
-    pub async fn issue(&self, key: &dyn SigningKey, issuer: Issuer<'_>) -> Result<Certificate, PkiError> {
+    pub async fn issue(
+        &self,
+        key: &dyn SigningKey,
+        issuer: Issuer<'_>,
+    ) -> Result<Certificate, PkiError> {
         let public = key.public_key().await?;
         let (signer, issuer_key, issuer_name) = match issuer {
             Issuer::Itself => (key, public.clone(), &self.subject),

@@ -84,7 +84,8 @@ impl Lint {
             let ends = certificate.not_after();
             if error.is_none() && ends < at.saturating_add(SOON) {
                 let subject = certificate.subject();
-                self.notes.push(format!("certificate {subject} expires soon, at {}", Rfc3339(ends)));
+                self.notes
+                    .push(format!("certificate {subject} expires soon, at {}", Rfc3339(ends)));
             }
             self.problems.extend(error.as_ref().map(Finding::of));
         }

@@ -38,7 +38,9 @@ pub enum PkiError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// A key that signs no artifact.
-    #[error("key is {0}, and must be RSA of 2048, 3072 or 4096 bits or EC on P-256, P-384 or P-521")]
+    #[error(
+        "key is {0}, and must be RSA of 2048, 3072 or 4096 bits or EC on P-256, P-384 or P-521"
+    )]
     KeyUnsupported(String),
     /// A subject that a trust policy cannot name.
     #[error(
@@ -52,7 +54,9 @@ pub enum PkiError {
         missing: String,
     },
     /// A validity that no certificate can have.
-    #[error("validity from {not_before} to {not_after} is empty, or outside of the years 1950 to 9999")]
+    #[error(
+        "validity from {not_before} to {not_after} is empty, or outside of the years 1950 to 9999"
+    )]
     BadValidity {
         /// The first second, in RFC 3339.
         not_before: String,
@@ -75,7 +79,8 @@ pub enum PkiError {
 /// # Errors
 /// [`PkiError::Unnameable`].
 pub fn check_nameable(subject: &Name) -> Result<(), PkiError> {
-    let missing: Vec<_> = ["C", "ST", "O"].into_iter().filter(|kind| subject.value(kind).is_none()).collect();
+    let missing: Vec<_> =
+        ["C", "ST", "O"].into_iter().filter(|kind| subject.value(kind).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -106,6 +111,7 @@ async fn sign_der(
         }
         _ => raw,
     };
-    crypto::verify_x509(algorithm, public, message, &signature).map_err(|_| PkiError::BadSignature)?;
+    crypto::verify_x509(algorithm, public, message, &signature)
+        .map_err(|_| PkiError::BadSignature)?;
     Ok(signature)
 }

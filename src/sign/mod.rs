@@ -53,7 +53,9 @@ pub enum SignError {
         key: KeyIdentity,
     },
     /// The service gave a signature of the wrong length.
-    #[error("key service answered with a signature of {actual} bytes, and {key_spec} has {expected}")]
+    #[error(
+        "key service answered with a signature of {actual} bytes, and {key_spec} has {expected}"
+    )]
     SignatureLength {
         /// The leaf's key spec.
         key_spec: KeySpec,
@@ -95,7 +97,11 @@ impl std::fmt::Display for KeyIdentity {
 impl<'a> SignRequest<'a> {
     /// A request with no signing agent.
     #[must_use]
-    pub const fn new(format: EnvelopeFormat, payload: &'a [u8], attributes: SignedAttributes) -> Self {
+    pub const fn new(
+        format: EnvelopeFormat,
+        payload: &'a [u8],
+        attributes: SignedAttributes,
+    ) -> Self {
         Self { format, payload, attributes, signing_agent: None }
     }
 }

@@ -1,0 +1,175 @@
+//! Files: reads that are bounded, writes that are whole or not there.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::crypto;
+
+/// What went wrong with a file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("file {path} cannot be {verb}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// `read`, `written`, `copied` or `removed`.
+        verb: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// More bytes than such a file may have.
+    #[error("file {path} is over the limit of {limit} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl FileError {
+    /// Whether the file is not there.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    fn io(path: &Path, verb: &'static str) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path: path.clone(), verb, source }
+    }
+}
+
+/// Reads a file of at most `limit` bytes.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(FileError::io(path, "read"))?;
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    file.take(one_more).read_to_end(&mut bytes).map_err(FileError::io(path, "read"))?;
+    if bytes.len() > limit {
+        return Err(FileError::TooLarge { path: path.to_owned(), limit });
+    }
+    Ok(bytes)
+}
+
+/// Writes a file beside its final place and renames it there, so that a reader sees the old file or the
+/// new one. Missing folders are made. `mode` holds on Unix.
+///
+/// # Errors
+/// [`FileError::Io`]; nothing is left behind then.
+pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    replace(path, mode, "written", |file| file.write_all(bytes))
+}
+
+/// Copies a file as [`write_atomic`] writes one.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn copy_atomic(from: &Path, to: &Path, mode: u32) -> Result<(), FileError> {
+    let mut source = File::open(from).map_err(FileError::io(from, "read"))?;
+    replace(to, mode, "copied", |file| io::copy(&mut source, file).map(drop))
+}
+
+/// Removes a file; one that is not there is no error.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::io(path, "removed")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder, with those above it.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(FileError::io(path, "written"))
+}
+
+fn replace(
+    path: &Path,
+    mode: u32,
+    verb: &'static str,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
+    let error = FileError::io(path, verb);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).map_err(&error)?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let random: [u8; 8] = crypto::random();
+    let temporary = path.with_file_name(format!(".{name}.{}", crypto::hex(&random)));
+    let written = create(&temporary, mode).and_then(|mut file| {
+        fill(&mut file)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    });
+    if written.is_err() {
+        // What failed is told; that its remains could not be removed as well is not news.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(error)
+}
+
+#[cfg(unix)]
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path, _mode: u32) -> io::Result<File> {
+    fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_over_its_limit_is_refused_and_one_at_its_limit_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        write_atomic(&path, b"1234", 0o600).unwrap();
+        assert_eq!(read_bounded(&path, 4).unwrap(), b"1234");
+        let error = read_bounded(&path, 3).unwrap_err().to_string();
+        assert!(error.ends_with("a/b is over the limit of 3 bytes"), "{error}");
+        assert!(read_bounded(&folder.path().join("c"), 3).unwrap_err().is_not_found());
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomic(&path, b"old", 0o600).unwrap();
+        let full = |_: &mut File| Err(io::Error::from(io::ErrorKind::StorageFull));
+        assert!(replace(&path, 0o600, "written", full).is_err());
+        assert_eq!(read_bounded(&path, 10).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_has_the_mode_that_was_asked_for() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        write_atomic(&path, b"", 0o600).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
