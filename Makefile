@@ -54,8 +54,7 @@ release: archive = notation-kms_$(version)_linux_amd64.tar.gz
 release:
 	cargo build --locked --release --bin notation-kms
 	mkdir -p dist
-	tar --create --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
+	tar --create --file dist/$(archive) --use-compress-program='gzip -9n' --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
 		--mtime="@$$(git log -1 --format=%ct)" \
-		-C $(abspath $(or $(CARGO_TARGET_DIR),target))/release notation-kms -C $(CURDIR) LICENSE \
-		| gzip -9n > dist/$(archive)
+		-C $(abspath $(or $(CARGO_TARGET_DIR),target))/release notation-kms -C $(CURDIR) LICENSE
 	cd dist && sha256sum $(archive) > SHA256SUMS && cat SHA256SUMS
