@@ -8,5 +8,8 @@ pub mod keys;
 pub mod limits;
 pub mod oci;
 pub mod pki;
+pub mod registry;
 pub mod sign;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod x509;

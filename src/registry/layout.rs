@@ -105,8 +105,11 @@ impl ImageLayout {
     pub fn open_or_create(root: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let layout = Self { root: root.into() };
         if !layout.root.join("oci-layout").exists() {
-            let empty =
-                Index { schema_version: 2, media_type: Some(INDEX_MEDIA_TYPE.to_owned()), manifests: vec![] };
+            let empty = Index {
+                schema_version: 2,
+                media_type: Some(INDEX_MEDIA_TYPE.to_owned()),
+                manifests: vec![],
+            };
             layout.write_index(&empty)?;
             fs::write_atomic(&layout.root.join("oci-layout"), LAYOUT_FILE, FILE_MODE)?;
         }
@@ -135,7 +138,11 @@ impl ImageLayout {
     ///
     /// # Errors
     /// [`LayoutError`].
-    pub fn push_manifest(&self, manifest: &Manifest, tag: Option<&str>) -> Result<Descriptor, LayoutError> {
+    pub fn push_manifest(
+        &self,
+        manifest: &Manifest,
+        tag: Option<&str>,
+    ) -> Result<Descriptor, LayoutError> {
         let bytes = serde_json::to_vec(manifest)
             .map_err(|error| LayoutError::Malformed(self.root.clone(), error))?;
         let descriptor = self.push_blob(MANIFEST_MEDIA_TYPE, &bytes)?;
@@ -195,9 +202,8 @@ impl ImageLayout {
     pub fn signatures(&self, subject: &Descriptor) -> Result<Vec<Manifest>, LayoutError> {
         let listed = self.read_index()?.manifests.into_iter();
         let manifests = listed.filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE);
-        let read = |entry: Descriptor| {
-            serde_json::from_slice::<Manifest>(&self.read(&entry).ok()?).ok()
-        };
+        let read =
+            |entry: Descriptor| serde_json::from_slice::<Manifest>(&self.read(&entry).ok()?).ok();
         let about_it = |manifest: &Manifest| {
             let about = manifest.subject.as_ref().map(|about| &about.digest);
             manifest.is_signature() && about == Some(&subject.digest)
