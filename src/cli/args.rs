@@ -54,7 +54,8 @@ pub(super) fn open_key(
     config: &[(String, String)],
 ) -> Result<Box<dyn SigningKey>, Failure> {
     let config = checked_config(id, config)?;
-    let options = KeyOptions::new(config, limits::COMMAND_TIMEOUT, &Secrets { may_prompt: true });
+    let secrets = Secrets { may_prompt: true };
+    let options = KeyOptions::new(&config, limits::COMMAND_TIMEOUT, &secrets);
     Ok(keys::open(id, &options)?)
 }
 

@@ -14,7 +14,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::plugin::serve;
+use crate::plugin::is_protocol_command;
 use failure::{Exit, Failure};
 
 /// Sign container images and files with the key service you already own, and make the certificates
@@ -44,8 +44,8 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     // The notation CLI calls a plugin three times a signature, so nothing is parsed for it but this word.
     let command = arguments.get(1).and_then(|word| word.to_str());
-    if let Some(command) = command.filter(|word| serve::is_protocol_command(word)) {
-        return host::serve(command, arguments.get(2..).unwrap_or_default());
+    if command.is_some_and(is_protocol_command) {
+        return host::serve(arguments.get(1..).unwrap_or_default());
     }
     match Cli::try_parse_from(arguments) {
         Ok(cli) => cli.command.run(),

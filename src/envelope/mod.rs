@@ -8,7 +8,7 @@
 mod attributes;
 mod cose;
 mod error;
-mod json;
+pub(crate) mod json;
 mod jws;
 mod payload;
 

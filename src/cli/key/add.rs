@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::CERT_CHAIN;
+
 use crate::{
     cli::{Outcome, args::{KeyArgs, self}, failure::{Exit, Failure}, output},
     config::{self, Directories, KeyEntry, SigningKeys},
-    fs, plugin,
+    fs,
+    plugin::{self, CERT_CHAIN},
     x509::{CertificateChain, Purpose, Rfc3339, to_pem},
 };
 

@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     config::{KeyEntry, SigningKeys},
-    fs, limits,
+    fs, limits, plugin::CERT_CHAIN,
     x509::{Certificate, Rfc3339, parse_bundle},
 };
 
-/// Plugin config key of a key's certificate chain.
-const CERT_CHAIN: &str = "cert-chain";
+
+
 
 /// Name keys of a key service for the notation CLI (signingkeys.json).
 #[derive(Debug, clap::Subcommand)]

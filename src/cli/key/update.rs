@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{CERT_CHAIN, add::usable_chain};
+use super::add::usable_chain;
 use crate::{
     cli::{Outcome, args, output},
     config::{Directories, SigningKeys},
     fs,
+    plugin::CERT_CHAIN,
     x509::to_pem,
 };
 
