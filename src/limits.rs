@@ -56,5 +56,12 @@ pub const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// Tries of one key service call, the first included.
 pub const SERVICE_ATTEMPTS: u32 = 5;
 
+/// Characters of an error message or of a value in it, as requests may be large.
+pub const PLUGIN_ERROR_CHARS: usize = 4096;
+
+/// The longest expiry of a signature in seconds, 292 years: what the notation CLI's own durations can
+/// hold.
+pub const EXPIRY_SECONDS: u64 = 9_223_372_036;
+
 /// Bytes of the file that `quickstart` packs. It is held in memory.
 pub const QUICKSTART_FILE_BYTES: usize = 256 * 1024 * 1024;

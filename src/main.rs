@@ -1,5 +1,1 @@
-//! `notation-kms`: a Notation plugin, and a tool for people.
-
-fn main() -> std::process::ExitCode {
-    notation_sdk::cli::main()
-}
+fn main() {}

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod plugin_spec;
+#[cfg(test)]
 mod structure;
 #[cfg(test)]
 mod support;

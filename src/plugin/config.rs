@@ -1,0 +1,299 @@
+//! Plugin config: the map of strings that notation keeps for a key and passes on as it is
+//! (plugin-extensibility.md, "Plugin configuration").
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::Capability;
+use crate::{
+    keys::{self, KeyUri},
+    limits,
+};
+
+/// One key of the plugin config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a row of a table, written by each provider")]
+pub struct ConfigKey {
+    /// The key.
+    pub name: &'static str,
+    /// The values it takes.
+    pub values: &'static str,
+    /// The value where it is not given.
+    pub default: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+/// The plugin's own keys; the provider of the key adds its own.
+#[rustfmt::skip]
+pub const KEYS: [ConfigKey; 4] = [
+    ConfigKey { name: CERT_CHAIN,   values: "a path",                        default: "the chain that `key add` stored", purpose: "certificate chain of the key: PEM, DER or PKCS#7, in any order" },
+    ConfigKey { name: TIMEOUT,      values: "`30s`, `2m`, or plain seconds", default: "`30s`",                           purpose: "time for the whole command, at most 10 minutes" },
+    ConfigKey { name: MODE,         values: "`raw` or `envelope`",           default: "`raw`",                           purpose: "whether the plugin makes raw signatures or whole envelopes" },
+    ConfigKey { name: MIN_VALIDITY, values: "`72h`, `30d`",                  default: "`0s`",                            purpose: "how long every certificate of the chain has to be valid from now on" },
+];
+
+const CERT_CHAIN: &str = "cert-chain";
+const TIMEOUT: &str = "timeout";
+const MODE: &str = "mode";
+const MIN_VALIDITY: &str = "min-validity";
+
+/// What the plugin makes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Raw signatures, which notation puts into envelopes.
+    #[default]
+    Raw,
+    /// Whole envelopes.
+    Envelope,
+}
+
+/// A plugin config, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// File of the certificate chain.
+    pub cert_chain: Option<PathBuf>,
+    /// Time for the whole command.
+    pub timeout: Duration,
+    /// What the plugin makes.
+    pub mode: Mode,
+    /// How long every certificate has to be valid from now on.
+    pub min_validity: Duration,
+    /// Keys and values of the key's provider.
+    pub provider: BTreeMap<String, String>,
+}
+
+/// What is wrong with a plugin config. Values of unknown keys are not repeated: they may be secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A key that neither the plugin nor the key's provider has.
+    #[error("plugin config key {key:?} is unknown: did you mean {nearest:?}?")]
+    UnknownKey {
+        /// The key.
+        key: String,
+        /// The known key that is most like it.
+        nearest: &'static str,
+    },
+    /// A value that the key does not take.
+    #[error("plugin config {key} is {value:?} and not {values}")]
+    BadValue {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// The values it takes.
+        values: &'static str,
+    },
+    /// A timeout that is none.
+    #[error(
+        "plugin config timeout is {value:?} and not between 1s and {limit}s",
+        limit = limits::COMMAND_TIMEOUT_MAX.as_secs()
+    )]
+    Timeout {
+        /// The value.
+        value: String,
+    },
+}
+
+impl Mode {
+    /// The mode that a config asks for, as far as one can tell: `get-plugin-metadata` gets the configs
+    /// of other plugins too, and what is wrong is said by the command that signs.
+    pub(super) fn of(config: &BTreeMap<String, String>) -> Self {
+        config.get(MODE).and_then(|name| Self::from_name(name)).unwrap_or_default()
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "raw" => Some(Self::Raw),
+            "envelope" => Some(Self::Envelope),
+            _ => None,
+        }
+    }
+
+    /// The capabilities that the plugin has in this mode. The CLI prefers raw signatures where it has
+    /// the choice, so there is none.
+    #[must_use]
+    pub fn capabilities(self) -> Vec<Capability> {
+        match self {
+            Self::Raw => vec![Capability::SignatureGeneratorRaw],
+            Self::Envelope => vec![
+                Capability::SignatureGeneratorEnvelope,
+                Capability::SignatureGeneratorEnvelopeForBlob,
+            ],
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cert_chain: None,
+            timeout: limits::COMMAND_TIMEOUT,
+            mode: Mode::default(),
+            min_validity: Duration::ZERO,
+            provider: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the plugin config of a key, whose provider has keys of its own beside [`KEYS`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first key, in alphabetical order, that is wrong.
+    pub fn parse(key_id: &KeyUri, map: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let provider = provider_keys(key_id);
+        let mut config = Self::default();
+        for (key, value) in map {
+            if provider.iter().any(|known| known.name == key) {
+                config.provider.insert(key.clone(), value.clone());
+                continue;
+            }
+            let Some(known) = KEYS.iter().find(|known| known.name == key) else {
+                let nearest = nearest(key, KEYS.iter().chain(provider));
+                return Err(ConfigError::UnknownKey { key: key.clone(), nearest });
+            };
+            config.set(known, value)?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &ConfigKey, value: &str) -> Result<(), ConfigError> {
+        let bad =
+            || ConfigError::BadValue { key: key.name, value: value.to_owned(), values: key.values };
+        match key.name {
+            TIMEOUT => {
+                let timeout = duration(value).ok_or_else(bad)?;
+                if timeout.is_zero() || timeout > limits::COMMAND_TIMEOUT_MAX {
+                    return Err(ConfigError::Timeout { value: value.to_owned() });
+                }
+                self.timeout = timeout;
+            }
+            MODE => self.mode = Mode::from_name(value).ok_or_else(bad)?,
+            MIN_VALIDITY => self.min_validity = duration(value).ok_or_else(bad)?,
+            _ if value.is_empty() => return Err(bad()),
+            _ => self.cert_chain = Some(value.into()),
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a plugin config that the commands that sign would refuse.
+///
+/// # Errors
+/// [`ConfigError`] for the first key, in alphabetical order, that is wrong.
+pub fn check_config(key_id: &KeyUri, map: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    Config::parse(key_id, map).map(drop)
+}
+
+/// A whole number and a unit, `s`, `m`, `h` or `d`; without a unit, seconds.
+fn duration(text: &str) -> Option<Duration> {
+    let (number, seconds) = match text.strip_suffix(['s', 'm', 'h', 'd']) {
+        Some(number) if text.ends_with('m') => (number, 60),
+        Some(number) if text.ends_with('h') => (number, 60 * 60),
+        Some(number) if text.ends_with('d') => (number, 24 * 60 * 60),
+        Some(number) => (number, 1),
+        None => (text, 1),
+    };
+    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The known key that takes the fewest edits.
+fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a ConfigKey>) -> &'static str {
+    known.map(|known| known.name).min_by_key(|name| keys::distance(key, name)).unwrap_or(CERT_CHAIN)
+}
+
+/// Keys of the key's provider.
+fn provider_keys(key_id: &KeyUri) -> &'static [ConfigKey] {
+    const fn key(name: &'static str) -> ConfigKey {
+        ConfigKey { name, values: "text", default: "none", purpose: "" }
+    }
+    match key_id.provider() {
+        keys::Provider::Aws => &[
+            const { key("aws-endpoint-url") },
+            const { key("aws-external-id") },
+            const { key("aws-profile") },
+            const { key("aws-region") },
+            const { key("aws-role-arn") },
+        ],
+        keys::Provider::File => {
+            &[const { key("passphrase-env") }, const { key("passphrase-file") }]
+        }
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let map = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Config::parse(&"awskms:///alias/release".parse().unwrap(), &map)
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_read() {
+        let config = parse(&[
+            ("cert-chain", "/etc/chain.pem"),
+            ("timeout", "2m"),
+            ("mode", "envelope"),
+            ("min-validity", "30d"),
+            ("aws-region", "eu-north-1"),
+        ])
+        .unwrap();
+        assert_eq!(config.cert_chain.as_deref(), Some("/etc/chain.pem".as_ref()));
+        assert_eq!(config.timeout, Duration::from_secs(120));
+        assert_eq!(config.mode, Mode::Envelope);
+        assert_eq!(config.min_validity, Duration::from_secs(30 * 86_400));
+        assert_eq!(config.provider["aws-region"], "eu-north-1");
+        assert_eq!(parse(&[]).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one_and_without_its_value() {
+        let typos = [
+            ("certchain", "cert-chain"),
+            ("min_validity", "min-validity"),
+            ("aws-regoin", "aws-region"),
+            ("Mode", "mode"),
+        ];
+        for (key, expected) in typos {
+            let error = parse(&[(key, "hunter2")]).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"));
+            assert_eq!(error, ConfigError::UnknownKey { key: key.to_owned(), nearest: expected });
+        }
+    }
+
+    #[test]
+    fn durations_that_are_none_are_refused() {
+        for value in ["", "s", "-1s", "+1s", "1.5s", "1w", "1m30s", " 1s", "99999999999999999999s"]
+        {
+            assert_eq!(duration(value), None, "{value:?}");
+        }
+        assert_eq!(duration("18446744073709551615d"), None);
+        assert_eq!(duration("90"), Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_timeout_outside_its_limits_is_refused() {
+        for value in ["0", "0s", "601s", "1h"] {
+            let error = ConfigError::Timeout { value: value.to_owned() };
+            assert_eq!(parse(&[("timeout", value)]), Err(error));
+        }
+        assert_eq!(parse(&[("timeout", "10m")]).unwrap().timeout, limits::COMMAND_TIMEOUT_MAX);
+    }
+
+    #[test]
+    fn a_mode_that_is_none_is_an_error_for_the_commands_that_sign_and_raw_for_metadata() {
+        assert!(matches!(parse(&[("mode", "Envelope")]), Err(ConfigError::BadValue { .. })));
+        let map = BTreeMap::from([("mode".to_owned(), "Envelope".to_owned())]);
+        assert_eq!(Mode::of(&map), Mode::Raw);
+    }
+}
