@@ -17,7 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use notation_sdk::{
     algorithm::{HashAlgorithm, SignatureAlgorithm},
     envelope::{Envelope, EnvelopeFormat},
-    keys::{KeyError, KeyFuture, KeyUri, SigningKey},
+    keys::{self, KeyError, KeyFuture, KeyUri, SigningKey},
     plugin::{
         self, Command, DescribeKeyRequest, DescribeKeyResponse, ErrorResponse,
         GenerateEnvelopeRequest, GenerateEnvelopeResponse, GenerateSignatureRequest,
@@ -39,10 +39,11 @@ fn updating() -> bool {
 
 /// Compares a file with what it should be, or writes it.
 fn check_file(path: &Path, expected: &str) {
-    if updating() {
+    let mut found = fs::read_to_string(path).unwrap_or_default();
+    if updating() && found != expected {
         fs::write(path, expected).unwrap();
+        expected.clone_into(&mut found);
     }
-    let found = fs::read_to_string(path).unwrap_or_default();
     assert_eq!(found, expected, "{} is not up to date: UPDATE_TESTDATA=1", path.display());
 }
 
@@ -143,6 +144,12 @@ fn the_readme_holds_the_tables_of_the_code() {
         let row =
             format!("| `{}` | {} | {} | {} |", key.name, key.values, key.default, key.purpose);
         assert!(readme.contains(&row), "README.md lacks {row}");
+    }
+    for provider in ["awskms:///alias/release", "file:///key.pem"] {
+        for setting in keys::settings(&provider.parse().unwrap()).unwrap() {
+            let row = format!("| `{}` | {} |", setting.name, setting.purpose);
+            assert!(readme.contains(&row), "README.md lacks {row}");
+        }
     }
     for command in Command::ALL {
         assert!(readme.contains(&format!("`{}`", command.name())), "README.md lacks {command:?}");

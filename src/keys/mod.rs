@@ -14,10 +14,6 @@ pub use error::{KeyError, KeyErrorKind};
 pub(crate) use uri::distance;
 pub use uri::{KeyUri, KeyUriError, Provider};
 
-pub use error::{KeyError, KeyErrorKind};
-pub(crate) use uri::distance;
-pub use uri::{KeyUri, KeyUriError, Provider};
-
 use crate::{algorithm::SignatureAlgorithm, x509::PublicKey};
 
 /// What a [`SigningKey`] answers with; dropping it is safe.

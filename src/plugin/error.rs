@@ -53,7 +53,7 @@ pub struct ErrorResponse {
 /// A command that failed.
 #[derive(Debug)]
 pub struct PluginError {
-    fault: Fault,
+    fault: Box<Fault>,
     key_id: Option<String>,
 }
 
@@ -226,7 +226,7 @@ impl Fault {
 
     /// The fault about a key.
     pub(super) fn of_key(self, key_id: &str) -> PluginError {
-        PluginError { fault: self, key_id: Some(key_id.to_owned()) }
+        PluginError { fault: Box::new(self), key_id: Some(key_id.to_owned()) }
     }
 }
 
@@ -258,7 +258,7 @@ impl From<SignError> for Fault {
 impl PluginError {
     /// Why the command failed.
     #[must_use]
-    pub const fn fault(&self) -> &Fault {
+    pub fn fault(&self) -> &Fault {
         &self.fault
     }
 
@@ -268,7 +268,7 @@ impl PluginError {
         let key = self.key_id.as_deref().map(|id| ("key".to_owned(), cut(id)));
         ErrorResponse {
             error_code: self.fault.code(),
-            error_message: one_line(&self.fault),
+            error_message: one_line(self.fault.as_ref()),
             error_metadata: key.into_iter().collect(),
         }
     }
@@ -276,7 +276,7 @@ impl PluginError {
 
 impl From<Fault> for PluginError {
     fn from(fault: Fault) -> Self {
-        Self { fault, key_id: None }
+        Self { fault: Box::new(fault), key_id: None }
     }
 }
 

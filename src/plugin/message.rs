@@ -301,8 +301,6 @@ impl GenerateSignatureRequest {
     /// [`Fault`], which names the member.
     pub fn from_json(json: &[u8]) -> Result<Self, Fault> {
         let mut fields = Fields::parse(json)?;
-        let hash =
-            |name: &str| KeySpec::ALL.map(KeySpec::hash).into_iter().find(|h| h.name() == name);
         Ok(Self {
             contract_version: fields.contract_version()?,
             key_id: fields.text("keyId")?,

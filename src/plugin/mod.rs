@@ -12,10 +12,10 @@ mod config;
 mod error;
 mod fields;
 mod message;
-pub(crate) mod serve;
+mod serve;
 
 pub use answer::{Host, HostError, answer};
-pub use config::{Config, ConfigError, ConfigKey, KEYS, Mode, check_config};
+pub use config::{CERT_CHAIN, Config, ConfigError, ConfigKey, KEYS, Mode, check_config};
 pub use error::{ErrorCode, ErrorResponse, Fault, PluginError};
 pub use message::{
     Capability, Command, DescribeKeyRequest, DescribeKeyResponse, GenerateEnvelopeRequest,
