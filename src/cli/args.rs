@@ -1,9 +1,6 @@
 //! Arguments and inputs that several commands have in common.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use super::{
     failure::{Exit, Failure},
@@ -71,7 +68,9 @@ fn checked_config(
 /// `KEY=VALUE`
 pub(super) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() && !value.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        Some((key, value)) if !key.is_empty() && !value.is_empty() => {
+            Ok((key.to_owned(), value.to_owned()))
+        }
         _ => Err("expected KEY=VALUE, with neither empty".to_owned()),
     }
 }
@@ -86,10 +85,12 @@ pub(super) fn subject(text: &str) -> Result<Name, String> {
 
 /// Reads a certificate file and puts its chain in order.
 pub(super) fn read_chain(path: &Path) -> Result<Repaired, Failure> {
-    let unusable = |error: Failure| error.context(format!("{} holds no certificate chain", path.display()));
+    let unusable =
+        |error: Failure| error.context(format!("{} holds no certificate chain", path.display()));
     let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)
         .map_err(|error| Failure::new(Exit::Usage, error))?;
-    let bundle = parse_bundle(&bytes).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    let bundle =
+        parse_bundle(&bytes).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
     CertificateChain::repair(bundle).map_err(|error| {
         let hint = "put the leaf, every issuer and the root into the file, in any order";
         unusable(Failure::new(Exit::Usage, error)).hint(hint)
@@ -99,7 +100,9 @@ pub(super) fn read_chain(path: &Path) -> Result<Repaired, Failure> {
 /// A path as configuration files hold it.
 pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
     let text = path.to_str().map(ToOwned::to_owned);
-    text.ok_or_else(|| Failure::message(Exit::Usage, format!("path {} is not UTF-8", path.display())))
+    text.ok_or_else(|| {
+        Failure::message(Exit::Usage, format!("path {} is not UTF-8", path.display()))
+    })
 }
 
 /// Writes a file that a person asked for, and does not replace one without being told.

@@ -40,7 +40,10 @@ pub(super) struct Failure {
 }
 
 impl From<Exit> for ExitCode {
-    #[expect(clippy::as_conversions, reason = "the discriminants are the exit codes, all below 256")]
+    #[expect(
+        clippy::as_conversions,
+        reason = "the discriminants are the exit codes, all below 256"
+    )]
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
@@ -98,7 +101,8 @@ impl Failure {
 
     fn json(&self) -> serde_json::Value {
         let causes = self.causes();
-        let (message, causes) = causes.split_first().map_or_else(Default::default, |(m, c)| (m.clone(), c.to_vec()));
+        let (message, causes) =
+            causes.split_first().map_or_else(Default::default, |(m, c)| (m.clone(), c.to_vec()));
         #[expect(clippy::as_conversions, reason = "the discriminants are the exit codes")]
         let exit = self.exit as u8;
         json!({"error": {"message": message, "causes": causes, "hint": self.hint, "exitCode": exit}})
@@ -128,7 +132,9 @@ fn classify(error: &anyhow::Error) -> Exit {
         if let Some(key) = cause.downcast_ref::<KeyError>() {
             return match key.kind() {
                 KeyErrorKind::Denied => Exit::Denied,
-                KeyErrorKind::Throttled | KeyErrorKind::Timeout | KeyErrorKind::Unavailable => Exit::Unavailable,
+                KeyErrorKind::Throttled | KeyErrorKind::Timeout | KeyErrorKind::Unavailable => {
+                    Exit::Unavailable
+                }
                 KeyErrorKind::NotFound => Exit::NotFound,
                 _ => Exit::NotConfigured,
             };

@@ -25,7 +25,9 @@ pub(super) enum Format {
 pub(super) fn data<T: Display + Serialize>(format: Format, value: &T) -> Result<(), Failure> {
     let text = match format {
         Format::Text => value.to_string(),
-        Format::Json => serde_json::to_string_pretty(value).map_err(|e| Failure::new(Exit::Other, e))?,
+        Format::Json => {
+            serde_json::to_string_pretty(value).map_err(|e| Failure::new(Exit::Other, e))?
+        }
     };
     line(&text)
 }

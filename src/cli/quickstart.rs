@@ -66,8 +66,8 @@ impl Args {
                 .map_err(|error| Failure::new(Exit::Usage, error))?,
         };
         fs::create_folder(&self.to)?;
-        let root = std::path::absolute(&self.to)
-            .map_err(|error| Failure::new(Exit::Other, error))?;
+        let root =
+            std::path::absolute(&self.to).map_err(|error| Failure::new(Exit::Other, error))?;
         let directories = Directories::under(root.join("config"));
         let quickstart = Quickstart { root, directories, now: config::now() };
         block_on(quickstart.run(&content))?
@@ -114,7 +114,8 @@ impl Quickstart {
         let years = |n: i64| (self.now, self.now + Duration::days(365 * n));
         let root = ca("Quickstart root", years(10), 1)?.issue(&root_key, Issuer::Itself).await?;
         let by_root = Issuer::Ca(&root, &root_key);
-        let issuing = ca("Quickstart issuing CA", years(5), 0)?.issue(&issuing_key, by_root).await?;
+        let issuing =
+            ca("Quickstart issuing CA", years(5), 0)?.issue(&issuing_key, by_root).await?;
         let by_issuing = Issuer::Ca(&issuing, &issuing_key);
         let leaf = CertificateTemplate::code_signing(name(SUBJECT)?, years(1))
             .issue(&signing_key, by_issuing)
@@ -187,7 +188,8 @@ impl Quickstart {
         let key = FileKey::from_pem_file(&self.key_path("signing"))?;
         let envelope = self.sign(&key, artifact, chain).await?;
         let created = Rfc3339(self.now).to_string();
-        let manifest = Manifest::signature(artifact, EnvelopeFormat::Jws, &envelope, chain, &created);
+        let manifest =
+            Manifest::signature(artifact, EnvelopeFormat::Jws, &envelope, chain, &created);
         layout.push_blob(EnvelopeFormat::Jws.media_type(), &envelope)?;
         let pushed = layout.push_manifest(&manifest, None)?;
         output::line(&format!("signed: signature manifest {}", pushed.digest))?;
@@ -255,7 +257,10 @@ fn refuse_a_changed_byte(envelope: &[u8]) -> Result<String, Failure> {
     let bytes = changed.to_string().into_bytes();
     match Envelope::parse(EnvelopeFormat::Jws, &bytes).and_then(Envelope::verify) {
         Err(error) => Ok(error.to_string()),
-        Ok(_) => Err(Failure::message(Exit::Other, "a changed payload was accepted: do not use this build")),
+        Ok(_) => Err(Failure::message(
+            Exit::Other,
+            "a changed payload was accepted: do not use this build",
+        )),
     }
 }
 
@@ -285,4 +290,3 @@ impl fmt::Display for NextSteps<'_> {
         )
     }
 }
-

@@ -35,6 +35,9 @@ impl Args {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, plugin_name, plugin_contract } = self;
-        write!(f, "notation-kms {version} (Notation plugin {plugin_name:?}, contract {plugin_contract})")
+        write!(
+            f,
+            "notation-kms {version} (Notation plugin {plugin_name:?}, contract {plugin_contract})"
+        )
     }
 }

@@ -20,7 +20,9 @@ pub struct Directories {
 
 /// Why there is no configuration folder.
 #[derive(Debug, thiserror::Error)]
-#[error("no configuration folder: neither NOTATION_CONFIG, XDG_CONFIG_HOME nor HOME is set to an absolute path")]
+#[error(
+    "no configuration folder: neither NOTATION_CONFIG, XDG_CONFIG_HOME nor HOME is set to an absolute path"
+)]
 pub struct NoConfigurationFolder;
 
 /// What the operating system's clock says.

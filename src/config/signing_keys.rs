@@ -71,7 +71,12 @@ pub enum SigningKeysError {
 impl KeyEntry {
     /// A key that the plugin `plugin` signs with.
     #[must_use]
-    pub fn new(name: &str, id: &str, plugin: &str, plugin_config: BTreeMap<String, String>) -> Self {
+    pub fn new(
+        name: &str,
+        id: &str,
+        plugin: &str,
+        plugin_config: BTreeMap<String, String>,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             id: Some(id.to_owned()),
@@ -92,7 +97,8 @@ impl SigningKeys {
             Err(error) if error.is_not_found() => return Ok(Self::default()),
             other => other?,
         };
-        serde_json::from_slice(&bytes).map_err(|error| SigningKeysError::Malformed(path.to_owned(), error))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| SigningKeysError::Malformed(path.to_owned(), error))
     }
 
     /// Writes the list, by rename, for its owner alone.

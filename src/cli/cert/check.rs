@@ -82,7 +82,10 @@ impl Args {
         output::data(self.output.format, &report)?;
         match report.problems.len() {
             0 => Ok(()),
-            n => Err(Failure::silent(Exit::Rejected, format!("{n} problems in {}", self.chain.display()))),
+            n => Err(Failure::silent(
+                Exit::Rejected,
+                format!("{n} problems in {}", self.chain.display()),
+            )),
         }
     }
 
@@ -144,7 +147,8 @@ impl From<For> for Purpose {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, certificate) in self.certificates.iter().enumerate() {
-            let CertificateRow { subject, issuer, not_before, not_after, key, sha256 } = certificate;
+            let CertificateRow { subject, issuer, not_before, not_after, key, sha256 } =
+                certificate;
             writeln!(f, "{}. {subject}", i + 1)?;
             writeln!(f, "   issuer  {issuer}")?;
             writeln!(f, "   valid   {not_before} to {not_after}")?;

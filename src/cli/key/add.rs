@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-
 use crate::{
-    cli::{Outcome, args::{KeyArgs, self}, failure::{Exit, Failure}, output},
+    cli::{
+        Outcome,
+        args::{self, KeyArgs},
+        failure::{Exit, Failure},
+        output,
+    },
     config::{self, Directories, KeyEntry, SigningKeys},
     fs,
     plugin::{self, CERT_CHAIN},
@@ -41,7 +45,9 @@ impl Args {
         let copy = directories.key_chain(&self.name);
         plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
         keys.add(KeyEntry::new(&self.name, self.key.id.as_str(), plugin::NAME, plugin_config))
-            .map_err(|error| Failure::from(error).hint(format!("notation-kms key update {}", self.name)))?;
+            .map_err(|error| {
+                Failure::from(error).hint(format!("notation-kms key update {}", self.name))
+            })?;
         if self.default || keys.keys.len() == 1 {
             keys.default = Some(self.name.clone());
         }
@@ -66,11 +72,18 @@ pub(super) fn usable_chain(path: &std::path::Path) -> Result<CertificateChain, F
     };
     let repaired = args::read_chain(path)?;
     for certificate in &repaired.unused {
-        output::note(&format!("note: certificate {} is not needed, and left out", certificate.subject()));
+        output::note(&format!(
+            "note: certificate {} is not needed, and left out",
+            certificate.subject()
+        ));
     }
     let chain = repaired.chain;
-    chain.verify(Purpose::CodeSigning).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
-    chain.check_validity(config::now()).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    chain
+        .verify(Purpose::CodeSigning)
+        .map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    chain
+        .check_validity(config::now())
+        .map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
     Ok(chain)
 }
 
@@ -80,6 +93,7 @@ fn check_name(name: &str) -> Outcome {
     if !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(fits) {
         return Ok(());
     }
-    let message = format!("key name {name:?} has something other than letters, digits, '.', '_' and '-'");
+    let message =
+        format!("key name {name:?} has something other than letters, digits, '.', '_' and '-'");
     Err(Failure::message(Exit::Usage, message))
 }

@@ -40,7 +40,8 @@ impl fmt::Display for KeyList {
         };
         let (name, plugin, expires) = (width(0) + 2, width(1), width(2));
         for (i, [a, b, c, d]) in [&header].into_iter().chain(&rows).enumerate() {
-            let default = i.checked_sub(1).and_then(|i| self.keys.get(i)).is_some_and(|key| key.default);
+            let default =
+                i.checked_sub(1).and_then(|i| self.keys.get(i)).is_some_and(|key| key.default);
             let mark = if default { "* " } else { "  " };
             let end = if i == rows.len() { "" } else { "\n" };
             write!(f, "{:name$}  {b:plugin$}  {c:expires$}  {d}{end}", format!("{mark}{a}"))?;

@@ -10,18 +10,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{
-    Outcome,
-    output::Format,
-};
+use super::{Outcome, output::Format};
 use crate::{
     config::{KeyEntry, SigningKeys},
-    fs, limits, plugin::CERT_CHAIN,
+    fs, limits,
+    plugin::CERT_CHAIN,
     x509::{Certificate, Rfc3339, parse_bundle},
 };
-
-
-
 
 /// Name keys of a key service for the notation CLI (signingkeys.json).
 #[derive(Debug, clap::Subcommand)]
@@ -118,7 +113,10 @@ impl fmt::Display for KeyReport {
         }
         if let Some(certificate) = &self.certificate {
             let CertificateReport { subject, not_after, key_spec, sha256 } = certificate;
-            write!(f, "\ncertificate:  {subject}\n  key:        {key_spec}\n  expires:    {not_after}\n  sha256:     {sha256}")?;
+            write!(
+                f,
+                "\ncertificate:  {subject}\n  key:        {key_spec}\n  expires:    {not_after}\n  sha256:     {sha256}"
+            )?;
         }
         Ok(())
     }

@@ -23,7 +23,12 @@ impl Args {
     #[expect(clippy::unused_self, reason = "every command runs alike")]
     pub(super) fn run(&self) -> Outcome {
         let path = install(&Directories::from_environment()?)?;
-        output::line(&format!("installed {} {} at {}", plugin::NAME, env!("CARGO_PKG_VERSION"), path.display()))
+        output::line(&format!(
+            "installed {} {} at {}",
+            plugin::NAME,
+            env!("CARGO_PKG_VERSION"),
+            path.display()
+        ))
     }
 }
 
@@ -34,7 +39,9 @@ pub(in crate::cli) fn install(directories: &Directories) -> Result<PathBuf, Fail
     let executable = env::current_exe()
         .map_err(|error| other(error).context("this executable's own path is not known"))?;
     let target = directories.plugin(plugin::NAME);
-    let same = |a: &std::path::Path, b: &std::path::Path| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
+    let same = |a: &std::path::Path, b: &std::path::Path| {
+        Some(a.canonicalize().ok()? == b.canonicalize().ok()?)
+    };
     if same(&executable, &target) != Some(true) {
         fs::copy_atomic(&executable, &target, MODE)?;
     }
