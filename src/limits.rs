@@ -56,6 +56,10 @@ pub const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 /// Tries of one key service call, the first included.
 pub const SERVICE_ATTEMPTS: u32 = 5;
 
+/// The longest pause before the second try; it doubles with each, and a random part of it is taken. All
+/// pauses together stay well within [`COMMAND_TIMEOUT`], so that a throttled call says so in the end.
+pub const SERVICE_BACKOFF: Duration = Duration::from_millis(250);
+
 /// Characters of an error message or of a value in it, as requests may be large.
 pub const PLUGIN_ERROR_CHARS: usize = 4096;
 

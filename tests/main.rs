@@ -4,6 +4,10 @@
 
 // Every item here is test code; the attribute lets clippy.toml's exemptions for tests reach helpers too.
 #[cfg(test)]
+mod aws_kms;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod components;
 #[cfg(test)]
 mod plugin_spec;

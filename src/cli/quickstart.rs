@@ -250,11 +250,12 @@ fn pack(layout: &ImageLayout, content: &[u8]) -> Result<Descriptor, Failure> {
 
 /// Changes one byte of the payload, and gives the reason for which the envelope is refused.
 fn refuse_a_changed_byte(envelope: &[u8]) -> Result<String, Failure> {
-    let mut changed: serde_json::Value = serde_json::from_slice(envelope)?;
-    let payload = changed["payload"].as_str().unwrap_or_default();
-    let other = if payload.starts_with("eyJ0") { "eyJ1" } else { "eyJ0" };
-    changed["payload"] = format!("{other}{}", payload.get(4..).unwrap_or_default()).into();
-    let bytes = changed.to_string().into_bytes();
+    let mut changed: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(envelope)?;
+    let payload = changed.get("payload").and_then(|payload| payload.as_str()).unwrap_or_default();
+    let (first, rest) = payload.split_at_checked(4).unwrap_or_default();
+    let other = if first == "eyJ0" { "eyJ1" } else { "eyJ0" };
+    changed.insert("payload".to_owned(), format!("{other}{rest}").into());
+    let bytes = serde_json::to_vec(&changed)?;
     match Envelope::parse(EnvelopeFormat::Jws, &bytes).and_then(Envelope::verify) {
         Err(error) => Ok(error.to_string()),
         Ok(_) => Err(Failure::message(

@@ -20,6 +20,7 @@ pub struct Directories {
 
 /// Why there is no configuration folder.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 #[error(
     "no configuration folder: neither NOTATION_CONFIG, XDG_CONFIG_HOME nor HOME is set to an absolute path"
 )]

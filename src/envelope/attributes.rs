@@ -239,7 +239,7 @@ impl Collector {
         });
         let attributes = SignedAttributes {
             signing_scheme: scheme,
-            signing_time: mine.ok_or(EnvelopeError::Missing(scheme.time_header()))?,
+            signing_time: mine.ok_or_else(|| EnvelopeError::Missing(scheme.time_header()))?,
             expiry: self.expiry,
             verification_plugin: self.verification_plugin,
             verification_plugin_min_version: self.verification_plugin_min_version,

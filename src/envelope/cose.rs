@@ -213,7 +213,7 @@ fn read_x5chain(value: Option<Value>) -> Result<CertificateChain, EnvelopeError>
     let Value::Array(values) = value.ok_or(EnvelopeError::NoCertificates)? else {
         return Err(bad("x5chain (33)", "an array of byte strings"));
     };
-    let ders = values.into_iter().map(|value| value.into_bytes()).collect::<Result<Vec<_>, _>>();
+    let ders = values.into_iter().map(Value::into_bytes).collect::<Result<Vec<_>, _>>();
     read_chain(&ders.map_err(|_| bad("x5chain (33)", "an array of byte strings"))?)
 }
 

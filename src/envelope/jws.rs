@@ -277,12 +277,12 @@ pub(super) fn seal(
     let (protected, payload) = input.split_once('.').unwrap_or_default();
     let encoded: Vec<_> =
         chain.certificates().iter().map(|c| BASE64_STANDARD.encode(c.as_der())).collect();
-    let mut header = json!({ X5C: encoded });
+    let mut header = Map::from_iter([(X5C.to_owned(), encoded.into())]);
     if let Some(agent) = &unsigned.signing_agent {
-        header[header::SIGNING_AGENT] = agent.as_str().into();
+        header.insert(header::SIGNING_AGENT.to_owned(), agent.as_str().into());
     }
     if let Some(token) = &unsigned.timestamp {
-        header[header::TIMESTAMP] = BASE64_STANDARD.encode(token).into();
+        header.insert(header::TIMESTAMP.to_owned(), BASE64_STANDARD.encode(token).into());
     }
     let signature = BASE64_URL_SAFE_NO_PAD.encode(signature);
     let envelope = json!({

@@ -162,8 +162,11 @@ impl AwsKey {
     }
 
     async fn client(&self) -> Result<Client, KeyError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .retry_config(RetryConfig::standard().with_max_attempts(limits::SERVICE_ATTEMPTS));
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(limits::SERVICE_ATTEMPTS)
+                .with_initial_backoff(limits::SERVICE_BACKOFF),
+        );
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
         }

@@ -265,11 +265,17 @@ impl PluginError {
     /// The error as the contract wants it.
     #[must_use]
     pub fn response(&self) -> ErrorResponse {
-        let key = self.key_id.as_deref().map(|id| ("key".to_owned(), cut(id)));
+        let key = self.key_id.as_deref().map(cut);
+        let message = one_line(self.fault.as_ref());
+        // The library signs with a key that it has no name for; people see nothing but this text.
+        let error_message = match (&key, self.fault.as_ref()) {
+            (Some(key), Fault::Sign(_)) => format!("key {key}: {message}"),
+            _ => message,
+        };
         ErrorResponse {
             error_code: self.fault.code(),
-            error_message: one_line(self.fault.as_ref()),
-            error_metadata: key.into_iter().collect(),
+            error_message,
+            error_metadata: key.map(|key| ("key".to_owned(), key)).into_iter().collect(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         Draft, Envelope, EnvelopeError, EnvelopeFormat, Payload, PayloadError, SignedAttributes,
         UnsignedAttributes,
     },
-    keys::{KeyError, KeyErrorKind, SigningKey},
+    keys::{KeyError, SigningKey},
     x509::{CertificateChain, ChainError, PublicKey, Purpose},
 };
 
@@ -122,10 +122,8 @@ pub async fn sign_raw(
     let digest = crypto::digest(algorithm.hash(), message);
     let signature = match key.sign(algorithm, &digest).await {
         Ok(signature) => signature,
-        // A key of another kind refuses the algorithm; what the user needs to hear is that the
-        // certificate is of another key.
-        Err(error) if error.kind() == KeyErrorKind::Invalid => {
-            return Err(mismatch(key, chain).await.unwrap_or(SignError::Key(error)));
+        Err(error @ (KeyError::WrongAlgorithm { .. } | KeyError::Refused { .. })) => {
+            return Err(another_kind(key, chain).await.unwrap_or(SignError::Key(error)));
         }
         Err(error) => return Err(error.into()),
     };
@@ -172,13 +170,24 @@ fn check_chain(chain: &CertificateChain) -> Result<KeySpec, SignError> {
     key_spec.ok_or(SignError::Envelope(EnvelopeError::NoCertificates))
 }
 
+/// A key of another kind refuses the algorithm; what the user needs to hear is that the certificate is
+/// of another key.
+async fn another_kind(key: &dyn SigningKey, chain: &CertificateChain) -> Option<SignError> {
+    let held = key.public_key().await.ok()?;
+    (held.key_spec() != chain.leaf().public_key().key_spec()).then(|| key_mismatch(&held, chain))
+}
+
 /// Asks for the public key, to tell a wrong chain from a wrong signature.
 async fn mismatch(key: &dyn SigningKey, chain: &CertificateChain) -> Option<SignError> {
     let held = key.public_key().await.ok()?;
+    (held != *chain.leaf().public_key()).then(|| key_mismatch(&held, chain))
+}
+
+fn key_mismatch(held: &PublicKey, chain: &CertificateChain) -> SignError {
     let leaf = chain.leaf();
-    (held != *leaf.public_key()).then(|| SignError::KeyMismatch {
+    SignError::KeyMismatch {
         subject: leaf.subject().to_string(),
         leaf: KeyIdentity::of(leaf.public_key()),
-        key: KeyIdentity::of(&held),
-    })
+        key: KeyIdentity::of(held),
+    }
 }

@@ -268,7 +268,7 @@ fn unescape(kind: &str, text: &str) -> Result<Value, NameError> {
         match c {
             '\\' => match chars.next().ok_or_else(|| bad("a backslash at its end"))? {
                 c @ ('"' | '+' | ',' | ';' | '<' | '>' | '\\' | ' ' | '#' | '=') => {
-                    bytes.extend(c.to_string().bytes())
+                    bytes.extend(c.to_string().bytes());
                 }
                 high => {
                     let low = chars.next().unwrap_or(' ');

@@ -177,10 +177,10 @@ fn leaf(certificate: &Certificate, purpose: Purpose, broken: &mut Vec<Rule>) {
     }
     match purpose {
         Purpose::CodeSigning => {
-            code_signing_purpose(extensions.extended_key_usage.as_ref(), broken)
+            code_signing_purpose(extensions.extended_key_usage.as_ref(), broken);
         }
         Purpose::Timestamping => {
-            timestamping_purpose(extensions.extended_key_usage.as_ref(), broken)
+            timestamping_purpose(extensions.extended_key_usage.as_ref(), broken);
         }
     }
     if certificate.public_key().key_spec().is_none() {

@@ -21,7 +21,7 @@ pub struct PublicKey {
 
 /// What the algorithm identifier says the key is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+enum Kind {
     Rsa { bits: usize },
     Ec { spec: KeySpec },
     Other { algorithm: String },
@@ -88,10 +88,6 @@ impl PublicKey {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         crypto::hex(&crypto::sha256(&self.der))
-    }
-
-    pub(crate) fn kind(&self) -> &Kind {
-        &self.kind
     }
 
     /// The contents of the `subjectPublicKey` bit string: `RSAPublicKey` in DER, or an EC point.

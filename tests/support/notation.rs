@@ -53,15 +53,20 @@ impl Notation {
 
     /// Signs an artifact; `args` choose the key and the rest.
     pub(crate) fn sign(&self, artifact: Artifact<'_>, args: &[&str]) -> Finished {
+        self.on("sign", artifact, args).finish()
+    }
+
+    /// A call of `sign` that is yet to be run.
+    pub(crate) fn sign_command(&self, artifact: Artifact<'_>, args: &[&str]) -> Run {
         self.on("sign", artifact, args)
     }
 
     /// Verifies an artifact.
     pub(crate) fn verify(&self, artifact: Artifact<'_>, args: &[&str]) -> Finished {
-        self.on("verify", artifact, args)
+        self.on("verify", artifact, args).finish()
     }
 
-    fn on(&self, verb: &str, artifact: Artifact<'_>, args: &[&str]) -> Finished {
+    fn on(&self, verb: &str, artifact: Artifact<'_>, args: &[&str]) -> Run {
         let command = self.command([verb]).args(args);
         match artifact {
             // A layout has no registry scope of its own.
@@ -71,7 +76,6 @@ impl Notation {
             Artifact::Layout(layout) => command.arg("--oci-layout").arg(layout.reference()),
             Artifact::Registry(reference) => command.args(["--insecure-registry", reference]),
         }
-        .finish()
     }
 
     /// Adds a key that notation itself holds, as `notation key add` of the first releases did.

@@ -23,7 +23,7 @@ use crate::{
 
 /// Check a certificate chain against the requirements for Notary Project signatures.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7
     chain: PathBuf,
     /// What the leaf is for

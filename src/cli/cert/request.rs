@@ -18,7 +18,7 @@ use crate::{
 ///
 /// It asks for what a code-signing certificate needs; the CA may add to it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(flatten)]
     key: KeyArgs,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::{
 
 /// Write a certificate that the key has issued to itself, for trials.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(flatten)]
     key: KeyArgs,
     #[command(flatten)]

@@ -22,7 +22,7 @@ const CHAIN_MODE: u32 = 0o644;
 ///
 /// The chain is put in order and checked; a copy is kept in notation's configuration folder.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Name for the key
     name: String,
     #[command(flatten)]

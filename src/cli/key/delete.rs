@@ -8,7 +8,7 @@ use crate::{
 
 /// Take keys off the list. The keys themselves stay where they are.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Names of the keys
     #[arg(required = true)]
     names: Vec<String>,

@@ -8,11 +8,11 @@ use crate::{
 
 /// Show a key, its plugin configuration and its certificate.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Name of the key
     name: String,
     #[command(flatten)]
-    pub(super) output: OutputArgs,
+    pub(in crate::cli) output: OutputArgs,
 }
 
 impl Args {

@@ -12,9 +12,9 @@ use crate::{
 
 /// List the keys, and when their certificates expire.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(flatten)]
-    pub(super) output: OutputArgs,
+    pub(in crate::cli) output: OutputArgs,
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use crate::{
 
 /// Change a key: its certificates after a renewal, its id, or that it is the default.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Name of the key
     name: String,
     /// New certificates of the key, in any order, as PEM, DER or PKCS#7

@@ -17,7 +17,7 @@ const MODE: u32 = 0o755;
 
 /// Put a copy of this executable where the notation CLI looks for the plugin "kms".
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(in crate::cli) struct Args {}
 
 impl Args {
     #[expect(clippy::unused_self, reason = "every command runs alike")]

@@ -1,0 +1,424 @@
+//! The commands for people, each on a home folder of its own.
+
+use std::{fs, path::Path, process::Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    command::{Finished, Run},
+    component::Component,
+    openssl::{Authority, Openssl},
+};
+use notation_sdk::{algorithm::KeySpec, keys::file::FileKey};
+
+const SUBJECT: &str = "C=US, ST=WA, O=Acme, CN=release";
+
+fn run(home: &Path, words: &[&str]) -> Finished {
+    Run::notation_kms().home(home).current_dir(home).args(words).finish()
+}
+
+/// A local key, and its reference.
+fn local_key(folder: &Path, spec: KeySpec) -> String {
+    let (pem, _) = FileKey::generate(spec).unwrap();
+    let path = folder.join(format!("{spec}.key.pem"));
+    fs::write(&path, pem.as_bytes()).unwrap();
+    format!("file://{}", path.display())
+}
+
+/// A key with a self-signed certificate, `cert.pem`.
+fn self_signed(home: &Path) -> String {
+    let id = local_key(home, KeySpec::Ec256);
+    let words = [
+        "cert",
+        "self-sign",
+        "--id",
+        &id,
+        "--subject",
+        SUBJECT,
+        "--days",
+        "30",
+        "--to",
+        "cert.pem",
+    ];
+    run(home, &words).expect_status(0);
+    id
+}
+
+#[test]
+fn a_self_signed_certificate_meets_the_specification_and_says_loudly_what_it_is() {
+    let home = tempfile::tempdir().unwrap();
+    for spec in KeySpec::ALL {
+        let id = local_key(home.path(), spec);
+        let words = [
+            "cert",
+            "self-sign",
+            "--force",
+            "--id",
+            &id,
+            "--subject",
+            SUBJECT,
+            "--days",
+            "30",
+            "--to",
+            "c.pem",
+        ];
+        let made = run(home.path(), &words).expect_status(0);
+        assert!(made.stderr.contains("SELF-SIGNED"), "{}", made.stderr);
+        assert!(
+            made.stdout.starts_with("wrote c.pem for CN=release,O=Acme,ST=WA,C=US, valid until ")
+        );
+        let check = run(home.path(), &["cert", "check", "c.pem", "--id", &id]).expect_status(0);
+        assert!(check.stdout.ends_with("the chain can be used\n"), "{}", check.stdout);
+    }
+}
+
+#[test]
+fn a_subject_that_no_policy_can_name_is_refused_unless_told_otherwise() {
+    let home = tempfile::tempdir().unwrap();
+    let id = local_key(home.path(), KeySpec::Ec256);
+    let words =
+        ["cert", "request", "--id", &id, "--subject", "CN=release, O=Acme", "--to", "r.csr"];
+    let refused = run(home.path(), &words).expect_status(2);
+    assert_eq!(
+        refused.stderr,
+        "error: subject CN=release,O=Acme has no C, ST, so no trust policy can name it: a trusted identity \
+         must have C, ST and O (trust-store-trust-policy.md, \"Trusted Identities Constraints\")\n\n\
+         hint: add them to --subject, or pass --allow-unnameable-subject\n"
+    );
+    assert!(!home.path().join("r.csr").exists());
+    let words = [&words[..], &["--allow-unnameable-subject"]].concat();
+    run(home.path(), &words).expect_status(0);
+}
+
+#[test]
+fn a_file_is_not_replaced_without_being_told() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let before = fs::read(home.path().join("cert.pem")).unwrap();
+    let words =
+        ["cert", "self-sign", "--id", &id, "--subject", SUBJECT, "--days", "1", "--to", "cert.pem"];
+    let refused = run(home.path(), &words).expect_status(2);
+    assert_eq!(
+        refused.stderr,
+        "error: file cert.pem exists already\n\nhint: --force replaces it\n"
+    );
+    assert_eq!(fs::read(home.path().join("cert.pem")).unwrap(), before);
+}
+
+#[test]
+fn keys_are_added_listed_described_updated_and_deleted() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let add = ["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"];
+    let added = run(home.path(), &add).expect_status(0);
+    assert!(
+        added
+            .stdout
+            .starts_with("added release for CN=release,O=Acme,ST=WA,C=US (EC-256), valid until")
+    );
+    let again = run(home.path(), &add).expect_status(2);
+    assert!(again.stderr.starts_with("error: key \"release\" exists already"), "{}", again.stderr);
+    run(home.path(), &["key", "add", "other", "--id", &id, "--cert-chain", "cert.pem"])
+        .expect_status(0);
+
+    let listed = run(home.path(), &["key", "list"]).expect_status(0).stdout;
+    let names: Vec<&str> = listed.lines().map(|line| line.split("  ").next().unwrap()).collect();
+    assert_eq!(names.len(), 3, "{listed}");
+    assert!(listed.lines().nth(1).unwrap().starts_with("* release  "), "{listed}");
+
+    run(home.path(), &["key", "update", "other", "--default"]).expect_status(0);
+    let described =
+        run(home.path(), &["key", "describe", "other", "--output", "json"]).expect_status(0);
+    let described: Value = serde_json::from_str(&described.stdout).unwrap();
+    assert_eq!((&described["default"], &described["id"]), (&json!(true), &json!(id)));
+    assert_eq!(described["certificate"]["subject"], "CN=release,O=Acme,ST=WA,C=US");
+
+    let copy = home.path().join("config/notation/kms/other.pem");
+    assert!(copy.exists());
+    run(home.path(), &["key", "delete", "other"]).expect_status(0);
+    assert!(!copy.exists());
+    let gone = run(home.path(), &["key", "describe", "other", "--output", "json"]).expect_status(5);
+    let gone: Value = serde_json::from_str(&gone.stdout).unwrap();
+    assert_eq!(gone["error"]["message"], "no key is named \"other\"");
+    assert_eq!(gone["error"]["exitCode"], 5);
+}
+
+#[test]
+fn signingkeys_json_keeps_what_is_not_ours_and_is_for_its_owner_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("config/notation");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("signingkeys.json");
+    let foreign = json!({"name": "local", "keyPath": "/k", "certPath": "/c", "future": [1]});
+    fs::write(&path, json!({"default": "local", "keys": [foreign], "later": {}}).to_string())
+        .unwrap();
+    let id = self_signed(home.path());
+    run(home.path(), &["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"])
+        .expect_status(0);
+    let keys: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(
+        (&keys["keys"][0], &keys["later"], &keys["default"]),
+        (&foreign, &json!({}), &json!("local"))
+    );
+    assert_eq!(keys["keys"][1]["pluginName"], "kms");
+    let chain = keys["keys"][1]["pluginConfig"]["cert-chain"].as_str().unwrap();
+    assert!(Path::new(chain).is_absolute() && Path::new(chain).exists());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_chain_in_any_order_is_put_in_order_and_a_wrong_one_is_refused() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    let authority = Authority::new(&openssl);
+    openssl.create_key("leaf", KeySpec::Ec256);
+    let chain = authority.issue(&openssl.request("leaf", "leaf"));
+    let pem = fs::read_to_string(&chain).unwrap();
+    let end = "-----END CERTIFICATE-----\n";
+    let blocks: Vec<String> = pem.split_inclusive(end).map(ToOwned::to_owned).collect();
+    let home = tempfile::tempdir().unwrap();
+    let id = format!("file://{}", openssl.path("leaf.key").display());
+    let add = |name: &str, pem: String| {
+        fs::write(home.path().join("chain.pem"), pem).unwrap();
+        run(home.path(), &["key", "add", name, "--id", &id, "--cert-chain", "chain.pem"])
+    };
+    let shuffled = [&blocks[2], &blocks[0], &blocks[1], &blocks[0]].map(String::as_str).concat();
+    add("shuffled", shuffled).expect_status(0);
+    let kept = fs::read_to_string(home.path().join("config/notation/kms/shuffled.pem")).unwrap();
+    assert_eq!(kept, pem);
+
+    let refused = add("alone", blocks[0].clone()).expect_status(2);
+    assert!(
+        refused.stderr.contains("the certificate of CN=Issuing,O=Acme,ST=WA,C=US is missing"),
+        "{}",
+        refused.stderr
+    );
+    let refused = add("ca", [blocks[1].as_str(), &blocks[2]].concat()).expect_status(2);
+    assert!(refused.stderr.contains("of a leaf must have cA set to false"), "{}", refused.stderr);
+    let key = fs::read_to_string(openssl.path("leaf.key")).unwrap();
+    let refused = add("secret", pem + &key).expect_status(2);
+    assert!(
+        refused.stderr.contains("private key (PRIVATE KEY) among the certificates"),
+        "{}",
+        refused.stderr
+    );
+    let keys = fs::read_to_string(home.path().join("config/notation/signingkeys.json")).unwrap();
+    assert!(!keys.contains("alone") && !keys.contains("secret"));
+}
+
+#[test]
+fn cert_check_lists_every_problem_with_its_clause() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    openssl.create_key("tls", KeySpec::Ec256);
+    openssl
+        .run(
+            "req -x509 -new -key tls.key -sha256 -days 1 -subj /CN=tls -out tls.crt \
+              -addext keyUsage=keyEncipherment -addext extendedKeyUsage=serverAuth",
+        )
+        .expect_status(0);
+    let checked =
+        run(&openssl.path(""), &["cert", "check", "tls.crt", "-o", "json"]).expect_status(3);
+    let report: Value = serde_json::from_str(&checked.stdout).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    let messages: Vec<_> = problems.iter().map(|p| p["message"].as_str().unwrap()).collect();
+    assert_eq!(
+        messages,
+        [
+            "extension basicConstraints of a leaf must have cA set to false",
+            "extension keyUsage must be critical",
+            "extension keyUsage of a leaf must have digitalSignature",
+            "extension keyUsage of a leaf must not have keyEncipherment",
+            "extension extendedKeyUsage of a code-signing leaf must not have serverAuth",
+        ]
+    );
+    assert!(
+        problems
+            .iter()
+            .all(|p| p["clause"].as_str().unwrap().starts_with("signature-specification.md"))
+    );
+    assert!(report["notes"].to_string().contains("no trust policy can name it"));
+}
+
+#[test]
+fn an_expired_leaf_is_refused_when_a_key_is_added() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    openssl.create_key("old", KeySpec::Ec256);
+    openssl
+        .run("req -new -key old.key -subj /C=US/ST=WA/O=Acme/CN=old -out old.csr")
+        .expect_status(0);
+    fs::write(openssl.path("index.txt"), "").unwrap();
+    fs::write(
+        openssl.path("ca.cnf"),
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\n\
+         policy=p\n[p]\ncountryName=optional\nstateOrProvinceName=optional\norganizationName=optional\n\
+         commonName=supplied\n[leaf]\nbasicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n",
+    )
+    .unwrap();
+    openssl
+        .run(
+            "ca -batch -notext -selfsign -config ca.cnf -extensions leaf -keyfile old.key \
+              -startdate 20200101000000Z -enddate 20210101000000Z -in old.csr -out old.crt",
+        )
+        .expect_status(0);
+    let home = openssl.path("");
+    let id = format!("file://{}", openssl.path("old.key").display());
+    let refused =
+        run(&home, &["key", "add", "old", "--id", &id, "--cert-chain", "old.crt"]).expect_status(2);
+    let fact = "certificate CN=old,O=Acme,ST=WA,C=US expired at 2021-01-01T00:00:00Z, and it is 2";
+    assert!(refused.stderr.contains(fact), "{}", refused.stderr);
+    assert!(!home.join("config/notation/signingkeys.json").exists());
+}
+
+#[test]
+fn an_encrypted_key_opens_with_a_passphrase_from_a_file_or_a_variable_and_never_asks_a_plugin() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    openssl.create_key("plain", KeySpec::Ec256);
+    openssl
+        .run("pkcs8 -topk8 -v2 aes-256-cbc -in plain.key -out locked.key -passout pass:open-sesame")
+        .expect_status(0);
+    fs::write(openssl.path("passphrase"), "open-sesame\n").unwrap();
+    fs::write(openssl.path("wrong"), "sesame\n").unwrap();
+    let id = format!("file://{}", openssl.path("locked.key").display());
+    let sign = |config: &str| {
+        let words = [
+            "cert",
+            "self-sign",
+            "--force",
+            "--id",
+            &id,
+            "--subject",
+            SUBJECT,
+            "--days",
+            "1",
+            "--to",
+            "c.pem",
+        ];
+        let run =
+            Run::notation_kms().home(&openssl.path("")).current_dir(&openssl.path("")).args(words);
+        run.env("KEY_PASSPHRASE", "open-sesame").args(["--plugin-config", config]).finish()
+    };
+    sign("passphrase-file=passphrase").expect_status(0);
+    sign("passphrase-env=KEY_PASSPHRASE").expect_status(0);
+    let wrong = sign("passphrase-file=wrong").expect_status(5);
+    assert!(wrong.stderr.contains("wrong passphrase"), "{}", wrong.stderr);
+    assert!(!wrong.stderr.contains("sesame"));
+    let unset = sign("passphrase-env=UNSET").expect_status(5);
+    assert!(unset.stderr.contains("environment variable UNSET is not set"), "{}", unset.stderr);
+
+    let request = json!({
+        "contractVersion": "1.0", "keyId": id, "keySpec": "EC-256", "hashAlgorithm": "SHA-256",
+        "payload": "eA==", "pluginConfig": {"cert-chain": openssl.path("c.pem")},
+    });
+    let plugin = Run::notation_kms().home(&openssl.path("")).arg("generate-signature");
+    let refused = plugin.stdin(request.to_string()).finish().expect_status(1);
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert!(
+        error["errorMessage"].as_str().unwrap().contains("set plugin config passphrase-file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_command_lines_exit_with_2_and_unknown_settings_name_the_nearest() {
+    let home = tempfile::tempdir().unwrap();
+    run(home.path(), &[]).expect_status(2);
+    run(home.path(), &["sing"]).expect_status(2);
+    let words = ["cert", "request", "--id", "awskms://alias/x", "--subject", SUBJECT, "--to", "r"];
+    let refused = run(home.path(), &words).expect_status(2);
+    assert!(
+        refused.stderr.contains("two slashes before alias, where three are needed"),
+        "{}",
+        refused.stderr
+    );
+    let words = [
+        "cert",
+        "request",
+        "--id",
+        "awskms:///alias/x",
+        "--subject",
+        SUBJECT,
+        "--to",
+        "r",
+        "--plugin-config",
+        "aws-regoin=x",
+    ];
+    let refused = run(home.path(), &words).expect_status(2);
+    assert!(refused.stderr.contains("aws-region"), "{}", refused.stderr);
+    assert!(run(home.path(), &["--help"]).expect_status(0).stdout.contains("quickstart"));
+    assert!(run(home.path(), &["--version"]).expect_status(0).stdout.starts_with("notation-kms "));
+}
+
+#[test]
+fn without_a_configuration_folder_nothing_falls_back_to_the_current_one() {
+    let home = tempfile::tempdir().unwrap();
+    let finished = Run::notation_kms().current_dir(home.path()).args(["key", "list"]).finish();
+    assert!(finished.expect_status(5).stderr.contains("no configuration folder"));
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure_for_people_and_one_for_the_protocol() {
+    let home = tempfile::tempdir().unwrap();
+    let script = |words: &str| {
+        let line = format!(
+            "{} {words} </dev/null | true; exit ${{PIPESTATUS[0]}}",
+            env!("CARGO_BIN_EXE_notation-kms")
+        );
+        std::process::Command::new("bash")
+            .args(["-c", &line])
+            .env("XDG_CONFIG_HOME", home.path())
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .code()
+    };
+    assert_eq!(script("version"), Some(0));
+}
+
+#[test]
+fn a_request_over_the_limit_is_refused_in_the_contracts_words() {
+    let home = tempfile::tempdir().unwrap();
+    let request = vec![b' '; 100 * 1024 * 1024];
+    let refused = Run::notation_kms().home(home.path()).arg("describe-key").stdin(request).finish();
+    let error: Value = serde_json::from_str(&refused.expect_status(1).stderr).unwrap();
+    assert_eq!(error["errorCode"], "VALIDATION_ERROR");
+    assert!(error["errorMessage"].as_str().unwrap().contains("67108864"), "{error}");
+}
+
+#[test]
+fn quickstart_signs_what_notation_verifies_and_runs_twice_without_harm() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("page"), "hello").unwrap();
+    let words = ["quickstart", "page", "--to", "try"];
+    let first = run(home.path(), &words).expect_status(0).stdout;
+    let second = run(home.path(), &words).expect_status(0).stdout;
+    assert!(first.contains("signed: signature manifest sha256:"), "{first}");
+    assert!(second.contains("kept: the signature of an earlier run"), "{second}");
+    for output in [&first, &second] {
+        assert!(output.contains("verified: signed by CN=Quickstart signer"), "{output}");
+        assert!(output.contains("refused, with one byte of the payload changed"), "{output}");
+    }
+    let index = fs::read_to_string(home.path().join("try/layout/index.json")).unwrap();
+    let index: Value = serde_json::from_str(&index).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 2);
+
+    let Some(notation) = Component::Notation.or_skip() else { return };
+    let verify =
+        first.lines().find(|line| line.trim_start().starts_with("notation verify")).unwrap();
+    let sign = first.lines().find(|line| line.trim_start().starts_with("notation sign")).unwrap();
+    let notation = |line: &str| {
+        Run::new(&notation)
+            .env("XDG_CONFIG_HOME", home.path().join("try/config"))
+            .env("HOME", home.path())
+            .env("NOTATION_EXPERIMENTAL", "1")
+            .args(line.split_whitespace().skip(1))
+            .finish()
+            .expect_status(0)
+    };
+    notation(verify);
+    notation(sign);
+    notation(verify);
+}

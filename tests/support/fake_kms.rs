@@ -1,0 +1,117 @@
+//! A KMS that misbehaves: it gives one prepared answer to every request, or forwards it and keeps count.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::Mutex,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+/// What it does with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Behaviour {
+    /// Answers with this status and body.
+    Answer(u16, String),
+    /// Says nothing, and keeps the connection.
+    Hang,
+    /// Closes the connection.
+    HangUp,
+    /// Asks the KMS on this port.
+    Forward(u16),
+}
+
+/// A server that ends with its value.
+#[derive(Debug)]
+pub(crate) struct FakeKms {
+    port: u16,
+    actions: Arc<Mutex<Vec<String>>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl FakeKms {
+    pub(crate) fn start(behaviour: Behaviour) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (actions, ended) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let fake = Self { port, actions: Arc::clone(&actions), ended: Arc::clone(&ended) };
+        thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                if ended.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (behaviour, actions) = (behaviour.clone(), Arc::clone(&actions));
+                thread::spawn(move || serve(connection, &behaviour, &actions));
+            }
+        });
+        fake
+    }
+
+    /// What `aws-endpoint-url` takes.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The KMS actions that were asked for, in order.
+    pub(crate) fn actions(&self) -> Vec<String> {
+        self.actions.lock().unwrap().clone()
+    }
+}
+
+impl Drop for FakeKms {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        // Wakes the thread that waits for a connection.
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+}
+
+fn serve(mut client: TcpStream, behaviour: &Behaviour, actions: &Mutex<Vec<String>>) {
+    let Some(request) = read_message(&mut client) else { return };
+    let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+    let action = text.split("trentservice.").nth(1).and_then(|rest| rest.split("\r\n").next());
+    actions.lock().unwrap().extend(action.map(ToOwned::to_owned));
+    match behaviour {
+        Behaviour::Hang => {
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+        Behaviour::HangUp => {}
+        Behaviour::Answer(status, body) => {
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status} Prepared\r\nContent-Type: application/x-amz-json-1.1\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            let _ = client.write_all(answer.as_bytes());
+        }
+        Behaviour::Forward(port) => {
+            let mut server = TcpStream::connect(("127.0.0.1", *port)).unwrap();
+            server.write_all(&request).unwrap();
+            if let Some(answer) = read_message(&mut server) {
+                let _ = client.write_all(&answer);
+            }
+        }
+    }
+}
+
+/// One HTTP message with its body, by its Content-Length.
+fn read_message(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut message = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let n = stream.read(&mut chunk).ok().filter(|&n| n > 0)?;
+        message.extend_from_slice(&chunk[..n]);
+        let Some(end) = message.windows(4).position(|window| window == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8_lossy(&message[..end]).to_ascii_lowercase();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        if message.len() >= end + 4 + length.unwrap_or(0) {
+            return Some(message);
+        }
+    }
+}
