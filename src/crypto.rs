@@ -109,9 +109,10 @@ fn verify(
     algorithm.verify_sig(key.key_bytes(), message, signature).map_err(|_| BadSignature)
 }
 
-/// ECDSA `r‖s` from `SEQUENCE { r INTEGER, s INTEGER }`; `None` where it is not that, or does not fit
-/// the curve.
-pub(crate) fn ecdsa_fixed_from_der(spec: KeySpec, signature: &[u8]) -> Option<Vec<u8>> {
+/// ECDSA `r‖s` from the DER `SEQUENCE { r INTEGER, s INTEGER }` that most services answer with; `None`
+/// where it is not that, or does not fit the curve. For providers of signing keys.
+#[must_use]
+pub fn ecdsa_fixed_from_der(spec: KeySpec, signature: &[u8]) -> Option<Vec<u8>> {
     let half = spec.signature_len() / 2;
     let [r, s] = <[UintRef<'_>; 2]>::from_der(signature).ok()?;
     let mut fixed = vec![0; half * 2];

@@ -122,8 +122,7 @@ fn keys_are_added_listed_described_updated_and_deleted() {
         .expect_status(0);
 
     let listed = run(home.path(), &["key", "list"]).expect_status(0).stdout;
-    let names: Vec<&str> = listed.lines().map(|line| line.split("  ").next().unwrap()).collect();
-    assert_eq!(names.len(), 3, "{listed}");
+    assert_eq!(listed.lines().count(), 3, "{listed}");
     assert!(listed.lines().nth(1).unwrap().starts_with("* release  "), "{listed}");
 
     run(home.path(), &["key", "update", "other", "--default"]).expect_status(0);

@@ -51,6 +51,7 @@ impl Host for Machine {
             .filter(|key| key.plugin_name.as_deref() == Some(plugin::NAME))
             .filter_map(|key| key.plugin_config.get(plugin::CERT_CHAIN).map(PathBuf::from))
             .collect();
+        chains.sort();
         chains.dedup();
         match chains.as_slice() {
             [] => Ok(None),

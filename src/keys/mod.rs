@@ -6,12 +6,12 @@
 mod aws;
 mod error;
 pub mod file;
-mod uri;
+pub(crate) mod uri;
 
 use std::{collections::BTreeMap, fmt, pin::Pin, time::Duration};
 
+pub use crate::crypto::ecdsa_fixed_from_der;
 pub use error::{KeyError, KeyErrorKind};
-pub(crate) use uri::distance;
 pub use uri::{KeyUri, KeyUriError, Provider};
 
 use crate::{algorithm::SignatureAlgorithm, x509::PublicKey};

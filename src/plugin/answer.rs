@@ -94,7 +94,7 @@ fn metadata(request: &MetadataRequest) -> MetadataResponse {
         name: NAME.to_owned(),
         description: "Signs with keys that stay in a key management service".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        url: "https://crates.io/crates/notation-sdk".to_owned(),
+        url: env!("CARGO_PKG_REPOSITORY").to_owned(),
         supported_contract_versions: vec![CONTRACT_VERSION.to_owned()],
         capabilities: Mode::of(&request.plugin_config).capabilities(),
     }

@@ -211,7 +211,7 @@ fn duration(text: &str) -> Option<Duration> {
 /// The known key that takes the fewest edits.
 fn nearest(key: &str, provider: &[Setting]) -> &'static str {
     let known = KEYS.iter().map(|key| key.name).chain(provider.iter().map(|key| key.name));
-    known.min_by_key(|known| keys::distance(key, known)).unwrap_or(CERT_CHAIN)
+    known.min_by_key(|known| keys::uri::distance(key, known)).unwrap_or(CERT_CHAIN)
 }
 
 #[cfg(test)]

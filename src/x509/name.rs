@@ -124,7 +124,7 @@ impl Name {
 
     /// The same name with its parts in the opposite order.
     #[must_use]
-    pub(crate) fn reversed(&self) -> Self {
+    pub fn reversed(&self) -> Self {
         let mut parts = read_rdns(&self.der).unwrap_or_default();
         parts.reverse();
         encode(&parts).unwrap_or_else(|| self.clone())
