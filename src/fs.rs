@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use crate::crypto;
 
 /// What went wrong with a file.
@@ -51,14 +53,30 @@ impl FileError {
 /// # Errors
 /// [`FileError`].
 pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    read_into(&mut bytes, path, limit)?;
+    Ok(bytes)
+}
+
+/// Reads a file of at most `limit` bytes that is a secret: no copy of it stays in memory.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    // With room for all of it from the start: a vector that grows leaves its old bytes behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(2)));
+    read_into(&mut bytes, path, limit)?;
+    Ok(bytes)
+}
+
+fn read_into(bytes: &mut Vec<u8>, path: &Path, limit: usize) -> Result<(), FileError> {
     let file = File::open(path).map_err(FileError::io(path, "read"))?;
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(one_more).read_to_end(&mut bytes).map_err(FileError::io(path, "read"))?;
+    file.take(one_more).read_to_end(bytes).map_err(FileError::io(path, "read"))?;
     if bytes.len() > limit {
         return Err(FileError::TooLarge { path: path.to_owned(), limit });
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Writes a file beside its final place and renames it there, so that a reader sees the old file or the

@@ -34,6 +34,13 @@ pub const KEY_FILE_BYTES: usize = 64 * 1024;
 /// Bytes of a passphrase file.
 pub const PASSPHRASE_FILE_BYTES: usize = 4 * 1024;
 
+/// Rounds of PBKDF2 that an encrypted key may ask for. OpenSSL's default is 2048; RFC 8018, section 4.2,
+/// names ten million for very critical keys.
+pub const PBKDF2_ITERATIONS: u32 = 10_000_000;
+
+/// Bytes of memory that the scrypt of an encrypted key may ask for. OpenSSL's default takes 16 MiB.
+pub const SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Bytes of a configuration file (signingkeys.json, trustpolicy.json).
 pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
 

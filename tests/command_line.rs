@@ -302,7 +302,7 @@ fn an_encrypted_key_opens_with_a_passphrase_from_a_file_or_a_variable_and_never_
     sign("passphrase-file=passphrase").expect_status(0);
     sign("passphrase-env=KEY_PASSPHRASE").expect_status(0);
     let wrong = sign("passphrase-file=wrong").expect_status(5);
-    assert!(wrong.stderr.contains("wrong passphrase"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("the passphrase is wrong"), "{}", wrong.stderr);
     assert!(!wrong.stderr.contains("sesame"));
     let unset = sign("passphrase-env=UNSET").expect_status(5);
     assert!(unset.stderr.contains("environment variable UNSET is not set"), "{}", unset.stderr);

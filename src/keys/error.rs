@@ -2,7 +2,8 @@
 
 use std::{error::Error, path::PathBuf, time::Duration};
 
-use crate::fs::FileError;
+use super::KeyUriError;
+use crate::{fs::FileError, limits};
 
 /// What a caller can do about a [`KeyError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +35,12 @@ pub enum KeyError {
         /// The provider.
         scheme: &'static str,
     },
+    /// A reference that the provider cannot read.
+    #[error(transparent)]
+    Reference {
+        /// What is wrong with it.
+        source: KeyUriError,
+    },
     /// A setting that the provider cannot use.
     #[error("key {key}: setting {setting} is {value:?}, and {expected}")]
     BadSetting {
@@ -55,7 +62,7 @@ pub enum KeyError {
         #[source]
         source: FileError,
     },
-    /// A key file in another form than PKCS#8 PEM.
+    /// A private key in another form than PKCS#8.
     #[error(
         "key {path} is {found}, and must be PKCS#8 in PEM: openssl pkcs8 -topk8 -in {path} -out key.pem"
     )]
@@ -64,6 +71,23 @@ pub enum KeyError {
         path: PathBuf,
         /// What it is.
         found: &'static str,
+    },
+    /// A private key of OpenSSH.
+    #[error(
+        "key {path} is of OpenSSH, and must be PKCS#8 in PEM: ssh-keygen -p -m PKCS8 turns a copy of it into that"
+    )]
+    OpenSsh {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something else than a private key in PEM.
+    #[error(
+        "key {path} holds no private key in PEM, which begins with -----BEGIN PRIVATE KEY----- or \
+         -----BEGIN ENCRYPTED PRIVATE KEY-----"
+    )]
+    NotPem {
+        /// The file.
+        path: PathBuf,
     },
     /// A private key that signs no artifact.
     #[error(
@@ -90,9 +114,29 @@ pub enum KeyError {
         /// The variable.
         variable: String,
     },
-    /// A passphrase that does not open the key, or an encryption that is not known.
-    #[error("key {path} cannot be decrypted: wrong passphrase, or not PBES2 with AES (RFC 8018)")]
+    /// A passphrase that does not open the key.
+    #[error("key {path} cannot be decrypted: the passphrase is wrong")]
     WrongPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encryption that is not known.
+    #[error(
+        "key {path} is encrypted by another scheme than PBES2 with AES and HMAC-SHA-2 (RFC 8018): \
+         openssl pkcs8 -topk8 -in {path} -out key.pem"
+    )]
+    UnknownEncryption {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encryption whose key derivation asks for more time or memory than it may.
+    #[error(
+        "key {path} is encrypted with a key derivation over the limit of {} iterations of PBKDF2, or {} \
+         bytes of scrypt",
+        limits::PBKDF2_ITERATIONS,
+        limits::SCRYPT_BYTES
+    )]
+    CostlyEncryption {
         /// The file.
         path: PathBuf,
     },
@@ -115,10 +159,14 @@ pub enum KeyError {
         reason: String,
     },
     /// The key is switched off.
-    #[error("key {key} is disabled: enable it, as with aws kms enable-key, or use another key")]
+    #[error(
+        "key {key} is disabled: enable it, as with aws kms enable-key --key-id {id}, or use another key"
+    )]
     Disabled {
         /// The reference.
         key: String,
+        /// What the service calls it.
+        id: String,
     },
     /// The key is in a state in which it does not sign, such as pending deletion.
     #[error("key {key} cannot be used in its state: {reason}")]
@@ -184,6 +232,22 @@ pub enum KeyError {
         /// The deadline.
         after: Duration,
     },
+    /// The service, or one that it needs, gave up waiting before the deadline.
+    #[error("key service timed out for key {key}: {reason}; try again")]
+    ServiceTimeout {
+        /// The reference.
+        key: String,
+        /// What was waited for.
+        reason: String,
+    },
+    /// The service that gives credentials could not be reached, or failed.
+    #[error("credentials for key {key} could not be fetched: {reason}; try again")]
+    CredentialsUnreachable {
+        /// The reference.
+        key: String,
+        /// Why.
+        reason: String,
+    },
     /// The service could not be reached.
     #[error("key service for key {key} could not be reached")]
     Unreachable {
@@ -202,7 +266,9 @@ pub enum KeyError {
         reason: String,
     },
     /// The service answered what it should not.
-    #[error("key service answered for key {key} with {what}")]
+    #[error(
+        "key service answered for key {key} with {what}: check that its endpoint is one of KMS"
+    )]
     BadAnswer {
         /// The reference.
         key: String,
@@ -219,10 +285,11 @@ impl KeyError {
             Self::NotFound { .. } => KeyErrorKind::NotFound,
             Self::AccessDenied { .. } | Self::NoCredentials { .. } => KeyErrorKind::Denied,
             Self::Throttled { .. } => KeyErrorKind::Throttled,
-            Self::Timeout { .. } => KeyErrorKind::Timeout,
-            Self::Unreachable { .. } | Self::ServiceFault { .. } | Self::BadAnswer { .. } => {
-                KeyErrorKind::Unavailable
-            }
+            Self::Timeout { .. } | Self::ServiceTimeout { .. } => KeyErrorKind::Timeout,
+            Self::Unreachable { .. }
+            | Self::CredentialsUnreachable { .. }
+            | Self::ServiceFault { .. }
+            | Self::BadAnswer { .. } => KeyErrorKind::Unavailable,
             _ => KeyErrorKind::Invalid,
         }
     }

@@ -12,10 +12,10 @@ use aws_lc_rs::{
         ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair, RsaEncoding,
     },
 };
-use pkcs8::{EncryptedPrivateKeyInfo, LineEnding, SecretDocument};
+use pkcs8::{LineEnding, SecretDocument};
 use zeroize::Zeroizing;
 
-use super::{KeyError, KeyFuture, KeyOptions, KeyUri, Setting, SigningKey, uri::file_path};
+use super::{KeyError, KeyFuture, KeyOptions, KeyUri, Setting, SigningKey, pem, uri::file_path};
 use crate::{
     algorithm::{
         HashAlgorithm::{self, Sha256, Sha384, Sha512},
@@ -59,11 +59,10 @@ pub(super) fn open(
     uri: &KeyUri,
     options: &KeyOptions<'_>,
 ) -> Result<Box<dyn SigningKey>, KeyError> {
-    let path = file_path(uri)
-        .map_err(|_| KeyError::NotPkcs8 { path: uri.as_str().into(), found: "no path" })?;
-    let pem = read(&path)?;
-    let passphrase = || find_passphrase(&path, options);
-    Ok(Box::new(FileKey::parse(&path, &pem, passphrase)?))
+    let path = file_path(uri).map_err(|source| KeyError::Reference { source })?;
+    let mut key = FileKey::read(&path, || find_passphrase(&path, options))?;
+    key.name = uri.to_string();
+    Ok(Box::new(key))
 }
 
 impl FileKey {
@@ -86,32 +85,16 @@ impl FileKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_pem_file(path: &Path) -> Result<Self, KeyError> {
-        let missing = || Err(KeyError::PassphraseMissing { path: path.to_owned() });
-        Self::parse(path, &read(path)?, missing)
+        Self::read(path, || Err(KeyError::PassphraseMissing { path: path.to_owned() }))
     }
 
-    fn parse(
+    fn read(
         path: &Path,
-        pem: &str,
-        passphrase: impl FnOnce() -> Result<Zeroizing<String>, KeyError>,
+        passphrase: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, KeyError>,
     ) -> Result<Self, KeyError> {
-        let not_pkcs8 = |found| KeyError::NotPkcs8 { path: path.to_owned(), found };
-        let (label, document) =
-            SecretDocument::from_pem(pem).map_err(|_| not_pkcs8("not one PEM block"))?;
-        match label {
-            "PRIVATE KEY" => Self::from_pkcs8(path, document.as_bytes()),
-            "ENCRYPTED PRIVATE KEY" => {
-                let wrong = || KeyError::WrongPassphrase { path: path.to_owned() };
-                let encrypted =
-                    EncryptedPrivateKeyInfo::try_from(document.as_bytes()).map_err(|_| wrong())?;
-                let decrypted = encrypted.decrypt(passphrase()?.as_bytes()).map_err(|_| wrong())?;
-                Self::from_pkcs8(path, decrypted.as_bytes())
-            }
-            "RSA PRIVATE KEY" => Err(not_pkcs8("PKCS#1")),
-            "EC PRIVATE KEY" => Err(not_pkcs8("SEC 1")),
-            "OPENSSH PRIVATE KEY" => Err(not_pkcs8("an OpenSSH key")),
-            _ => Err(not_pkcs8("no private key")),
-        }
+        let file = read_secret(path, path, limits::KEY_FILE_BYTES)?;
+        let der = pem::private_key(path, &file, passphrase)?;
+        Self::from_pkcs8(path, der.as_bytes())
     }
 
     fn from_pkcs8(path: &Path, der: &[u8]) -> Result<Self, KeyError> {
@@ -165,37 +148,35 @@ impl SigningKey for FileKey {
     ) -> KeyFuture<'a, Vec<u8>> {
         let wrong = || KeyError::WrongAlgorithm {
             key: self.name.clone(),
-            algorithm: format!("{algorithm:?}"),
+            algorithm: algorithm.aws_signing_algorithm().to_owned(),
             reason: format!("it is {}", self.public),
         };
         Box::pin(std::future::ready(self.sign_digest(algorithm, digest).ok_or_else(wrong)))
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<String>, KeyError> {
-    let bytes = fs::read_bounded(path, limits::KEY_FILE_BYTES)
-        .map_err(|source| KeyError::File { key: path.display().to_string(), source })?;
-    let text = String::from_utf8(bytes);
-    text.map(Zeroizing::new)
-        .map_err(|_| KeyError::NotPkcs8 { path: path.to_owned(), found: "not text" })
+/// Reads a file that belongs to the key at `key`: itself, or its passphrase.
+fn read_secret(key: &Path, path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    fs::read_secret(path, limit)
+        .map_err(|source| KeyError::File { key: key.display().to_string(), source })
 }
 
 /// From the file or the variable that plugin config names, else from a person.
-fn find_passphrase(path: &Path, options: &KeyOptions<'_>) -> Result<Zeroizing<String>, KeyError> {
+fn find_passphrase(path: &Path, options: &KeyOptions<'_>) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     if let Some(file) = options.setting(PASSPHRASE_FILE).map(PathBuf::from) {
-        let bytes = fs::read_bounded(&file, limits::PASSPHRASE_FILE_BYTES)
-            .map_err(|source| KeyError::File { key: path.display().to_string(), source })?;
-        let bytes = Zeroizing::new(bytes);
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        return Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()));
+        let bytes = read_secret(path, &file, limits::PASSPHRASE_FILE_BYTES)?;
+        let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        return Ok(Zeroizing::new(line.to_vec()));
     }
     let path = path.to_owned();
+    let bytes = |text: String| Zeroizing::new(text.into_bytes());
     if let Some(variable) = options.setting(PASSPHRASE_ENV) {
-        let value = options.secrets.variable(&variable).map(Zeroizing::new);
+        let value = options.secrets.variable(&variable).map(bytes);
         return value.ok_or(KeyError::PassphraseVariable { path, variable });
     }
     let question = format!("Passphrase of {}: ", path.display());
-    let answer = options.secrets.prompt(&question).map(Zeroizing::new);
+    let answer = options.secrets.prompt(&question).map(bytes);
     answer.ok_or(KeyError::PassphraseMissing { path })
 }
 
@@ -236,5 +217,179 @@ fn rsa_encoding(algorithm: SignatureAlgorithm) -> Option<&'static dyn RsaEncodin
         RsaPkcs1(Sha384) => Some(&raw::RSA_PKCS1_SHA384),
         RsaPkcs1(Sha512) => Some(&raw::RSA_PKCS1_SHA512),
         Ecdsa(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use super::*;
+    use crate::{crypto, keys};
+
+    /// Has one variable, and nobody to ask.
+    struct Environment;
+
+    impl keys::Secrets for Environment {
+        fn variable(&self, name: &str) -> Option<String> {
+            (name == "KEY_PASSPHRASE").then(|| "correct-horse".to_owned())
+        }
+
+        fn prompt(&self, _question: &str) -> Option<String> {
+            None
+        }
+    }
+
+    fn testdata(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/keys").join(name)
+    }
+
+    fn open(path: &Path, config: &[(&str, &str)]) -> Result<Box<dyn SigningKey>, KeyError> {
+        let config: BTreeMap<String, String> =
+            config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let uri = format!("file://{}", path.display()).parse().unwrap();
+        keys::open(&uri, &KeyOptions::new(&config, Duration::from_secs(30), &Environment))
+    }
+
+    /// What is said of a file, after its path.
+    #[track_caller]
+    fn refusal(name: &str, config: &[(&str, &str)]) -> String {
+        let path = testdata(name);
+        let error = open(&path, config).map(drop).unwrap_err().to_string();
+        error.replace(path.to_str().unwrap(), "FILE")
+    }
+
+    /// A local key waits for nothing.
+    fn ready<T>(future: KeyFuture<'_, T>) -> Result<T, KeyError> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(value) => value,
+            std::task::Poll::Pending => panic!("a local key waits"),
+        }
+    }
+
+    fn sign(key: &dyn SigningKey, algorithm: SignatureAlgorithm) -> Result<Vec<u8>, KeyError> {
+        ready(key.sign(algorithm, &crypto::digest(algorithm.hash(), b"message")))
+    }
+
+    #[test]
+    fn a_new_key_of_every_spec_signs_after_its_pem_was_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for spec in KeySpec::ALL {
+            let (pem, made) = FileKey::generate(spec).unwrap();
+            let path = folder.path().join(spec.name());
+            fs::write_atomic(&path, pem.as_bytes(), 0o600).unwrap();
+            let key = open(&path, &[]).unwrap();
+            let public = ready(key.public_key()).unwrap();
+            assert_eq!(public, made.public);
+            assert_eq!(public.key_spec(), Some(spec));
+            let signature = sign(key.as_ref(), spec.signature_algorithm()).unwrap();
+            assert_eq!(signature.len(), spec.signature_len());
+            let verify =
+                |message: &[u8]| crypto::verify_envelope(spec, &public, message, &signature);
+            assert_eq!(verify(b"message"), Ok(()));
+            assert!(verify(b"another").is_err());
+        }
+    }
+
+    #[test]
+    fn a_key_that_openssl_made_signs_certificates() {
+        let rsa = open(&testdata("rsa-2048.pem"), &[]).unwrap();
+        let public = ready(rsa.public_key()).unwrap();
+        for algorithm in [RsaPkcs1(Sha256), RsaPkcs1(Sha384), RsaPss(Sha256), RsaPss(Sha512)] {
+            let signature = sign(rsa.as_ref(), algorithm).unwrap();
+            assert_eq!(crypto::verify_x509(algorithm, &public, b"message", &signature), Ok(()));
+        }
+        let ec = open(&testdata("p256.pem"), &[]).unwrap();
+        let public = ready(ec.public_key()).unwrap();
+        let fixed = sign(ec.as_ref(), Ecdsa(Sha256)).unwrap();
+        let signature = crypto::ecdsa_der_from_fixed(&fixed).unwrap();
+        assert_eq!(crypto::verify_x509(Ecdsa(Sha256), &public, b"message", &signature), Ok(()));
+    }
+
+    #[test]
+    fn encrypted_keys_are_opened_by_a_variable_or_by_the_first_line_of_a_file() {
+        let plain = ready(open(&testdata("p256.pem"), &[]).unwrap().public_key()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("passphrase");
+        fs::write_atomic(&file, b"correct-horse\r\nsecond line\n", 0o600).unwrap();
+        let by_file = ("passphrase-file", file.to_str().unwrap());
+        let by_variable = ("passphrase-env", "KEY_PASSPHRASE");
+        for name in ["p256-aes256.pem", "p256-aes128-sha512.pem", "p256-scrypt.pem"] {
+            for config in [by_file, by_variable] {
+                let key = open(&testdata(name), &[config]).unwrap();
+                assert_eq!(ready(key.public_key()).unwrap(), plain, "{name} {config:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_stays_closed_says_what_would_open_it() {
+        assert_eq!(
+            refusal("p256-aes256.pem", &[]),
+            "key FILE is encrypted, and no passphrase was given: set plugin config passphrase-file, \
+             or passphrase-env to the name of an environment variable"
+        );
+        assert_eq!(
+            refusal("p256-aes256.pem", &[("passphrase-env", "ABSENT")]),
+            "key FILE is encrypted, and environment variable ABSENT is not set"
+        );
+        let wrong = ("passphrase-file", testdata("p256.pub.pem"));
+        assert_eq!(
+            refusal("p256-aes256.pem", &[(wrong.0, wrong.1.to_str().unwrap())]),
+            "key FILE cannot be decrypted: the passphrase is wrong"
+        );
+        let absent = [("passphrase-file", "/nowhere/passphrase")];
+        let error = open(&testdata("p256-aes256.pem"), &absent).map(drop).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "file /nowhere/passphrase cannot be read");
+    }
+
+    #[test]
+    fn other_forms_of_private_keys_are_told_how_they_are_converted() {
+        let convert = "must be PKCS#8 in PEM: openssl pkcs8 -topk8 -in FILE -out key.pem";
+        for (name, found) in [
+            ("rsa-2048-pkcs1.pem", "PKCS#1"),
+            ("p256-sec1.pem", "SEC 1"),
+            ("p256-sec1-encrypted.pem", "SEC 1"),
+        ] {
+            assert_eq!(refusal(name, &[]), format!("key FILE is {found}, and {convert}"));
+        }
+        let not_pem = "key FILE holds no private key in PEM, which begins with -----BEGIN PRIVATE \
+            KEY----- or -----BEGIN ENCRYPTED PRIVATE KEY-----";
+        assert_eq!(refusal("p256.pub.pem", &[]), not_pem);
+        assert_eq!(refusal("README.md", &[]), not_pem);
+    }
+
+    #[test]
+    fn encryption_that_is_unknown_or_takes_too_long_is_refused_before_a_passphrase_is_asked_for() {
+        let unknown = refusal("p256-pbes1.pem", &[]);
+        assert!(unknown.starts_with("key FILE is encrypted by another scheme than"), "{unknown}");
+        let costly = refusal("p256-costly.pem", &[]);
+        assert!(costly.contains("over the limit of 10000000 iterations"), "{costly}");
+    }
+
+    #[test]
+    fn keys_that_sign_no_artifact_are_refused() {
+        for name in ["secp256k1.pem", "rsa-1024.pem", "ed25519.pem"] {
+            let error = refusal(name, &[]);
+            assert!(error.starts_with("key FILE is none of RSA with 2048, 3072"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_kind_and_a_digest_of_another_length_are_refused() {
+        let ec = open(&testdata("p256.pem"), &[]).unwrap();
+        let error = sign(ec.as_ref(), RsaPss(Sha256)).unwrap_err();
+        assert!(matches!(error, KeyError::WrongAlgorithm { .. }));
+        assert!(error.to_string().ends_with("cannot sign with RSASSA_PSS_SHA_256: it is EC-256"));
+        assert!(ready(ec.sign(Ecdsa(Sha256), &[0; 31])).is_err());
+    }
+
+    #[test]
+    fn no_secret_shows_in_debug_text() {
+        let key = open(&testdata("p256.pem"), &[]).unwrap();
+        let text = format!("{key:?}");
+        assert!(text.contains("EC-256") && !text.contains("250, 150, 39, 96"), "{text}");
     }
 }

@@ -6,6 +6,7 @@
 mod aws;
 mod error;
 pub mod file;
+mod pem;
 pub(crate) mod uri;
 
 use std::{collections::BTreeMap, fmt, pin::Pin, time::Duration};

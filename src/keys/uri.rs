@@ -130,12 +130,18 @@ fn provider_of(text: &str) -> Result<Provider, KeyUriError> {
     }
     let schemes = PROVIDERS.map(Provider::scheme).join(", ");
     let hint = match nearest(text) {
+        Some("awskms://") => format!("did you mean awskms:///{}?", after_scheme(text)),
+        Some("file://") => format!("did you mean file:///{}?", after_scheme(text)),
         Some(scheme) => format!("did you mean {scheme}?"),
         None if text.starts_with('/') => format!("did you mean file://{text}?"),
         None if text.starts_with("alias/") => format!("did you mean awskms:///{text}?"),
         None => format!("the schemes are {schemes}"),
     };
     Err(KeyUriError::UnknownScheme { text: text.to_owned(), hint })
+}
+
+fn after_scheme(text: &str) -> &str {
+    text.split_once(':').map_or("", |(_, rest)| rest).trim_start_matches('/')
 }
 
 /// The scheme that differs from what was typed by little.
@@ -195,6 +201,9 @@ impl AwsKeyId {
         if endpoint == Some("alias") {
             return Err(bad("two slashes before alias, where three are needed".to_owned()));
         }
+        if endpoint.is_some_and(|endpoint| !is_endpoint(endpoint)) {
+            return Err(bad("the endpoint is not HOST or HOST:PORT".to_owned()));
+        }
         let region = if id.starts_with("arn:") {
             Some(arn_region(id).map_err(|part| bad(part.to_owned()))?)
         } else {
@@ -203,6 +212,22 @@ impl AwsKeyId {
         };
         Ok(Self { endpoint: endpoint.map(ToOwned::to_owned), id: id.to_owned(), region })
     }
+}
+
+/// `host`, `host:port`, or an IPv6 address in brackets instead of the host. No user name: a secret does
+/// not belong into a reference.
+pub(super) fn is_endpoint(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let name = |b: u8| b.is_ascii_alphanumeric() || b"-.".contains(&b);
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(name),
+    };
+    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    is_host && port.is_none_or(|port| digits(port) && port.parse::<u16>().is_ok())
 }
 
 /// `arn:PARTITION:kms:REGION:ACCOUNT:key/ID` or `…:alias/NAME`
@@ -316,6 +341,8 @@ mod tests {
         );
         let local = aws(&format!("awskms://localhost:4566/{UUID}"));
         assert_eq!((local.endpoint.as_deref(), local.id.as_str()), (Some("localhost:4566"), UUID));
+        let six = aws(&format!("awskms://[::1]:4566/{UUID}"));
+        assert_eq!(six.endpoint.as_deref(), Some("[::1]:4566"));
         for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-eusc"] {
             let arn = format!("arn:{partition}:kms:eu-west-1:111122223333:key/{UUID}");
             assert_eq!(aws(&arn).region.as_deref(), Some("eu-west-1"));
@@ -335,8 +362,15 @@ mod tests {
     fn wrong_references_are_told_what_is_wrong_and_the_form() {
         let refused = |text: &str| text.parse::<KeyUri>().unwrap_err().to_string();
         let cases = [
-            ("awskm:///alias/x", "did you mean awskms://?"),
-            ("AWSKMS:///alias/x", "did you mean awskms://?"),
+            ("awskm:///alias/x", "did you mean awskms:///alias/x?"),
+            ("AWSKMS:///alias/x", "did you mean awskms:///alias/x?"),
+            ("awskms:alias/x", "did you mean awskms:///alias/x?"),
+            ("file:/tmp/key.pem", "did you mean file:///tmp/key.pem?"),
+            ("pkcs1:token=x", "did you mean pkcs11:?"),
+            ("awskms://u:p@host/alias/x", "the endpoint is not HOST or HOST:PORT; the form is"),
+            ("awskms://a b/alias/x", "the endpoint is not HOST or HOST:PORT; the form is"),
+            ("awskms://host:99999/alias/x", "the endpoint is not HOST or HOST:PORT; the form is"),
+            ("awskms://host", "no key after the endpoint"),
             ("alias/x", "did you mean awskms:///alias/x?"),
             ("/tmp/key.pem", "did you mean file:///tmp/key.pem?"),
             ("release", "the schemes are awskms://, azurekms://"),
