@@ -6,9 +6,15 @@
 #[cfg(test)]
 mod aws_kms;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod components;
+#[cfg(test)]
+mod envelopes;
+#[cfg(test)]
+mod interop;
 #[cfg(test)]
 mod plugin_spec;
 #[cfg(test)]

@@ -121,6 +121,7 @@ impl Envelope {
     /// [`EnvelopeError`]; the envelope is gone with it.
     pub fn verify(self) -> Result<SignedContent, EnvelopeError> {
         self.content.attributes.check()?;
+        Payload::check_json(&self.content.payload)?;
         let leaf = self.content.chain.leaf();
         let key_spec = leaf.public_key().key_spec();
         if key_spec != Some(self.algorithm) {

@@ -40,16 +40,21 @@ impl Payload {
         Self { target_artifact }
     }
 
+    /// Shows that bytes are a JSON object without a member that occurs twice, whatever it says.
+    pub(super) fn check_json(bytes: &[u8]) -> Result<serde_json::Value, PayloadError> {
+        if bytes.len() > limits::PAYLOAD_BYTES {
+            return Err(PayloadError::TooLarge(bytes.len()));
+        }
+        json::parse(bytes).map_err(PayloadError::Malformed)
+    }
+
     /// Reads a payload. A member that occurs twice is refused at any depth; unknown members are not
     /// looked at.
     ///
     /// # Errors
     /// [`PayloadError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, PayloadError> {
-        if bytes.len() > limits::PAYLOAD_BYTES {
-            return Err(PayloadError::TooLarge(bytes.len()));
-        }
-        let value = json::parse(bytes).map_err(PayloadError::Malformed)?;
+        let value = Self::check_json(bytes)?;
         // serde would read a struct from an array as well.
         if !value.get("targetArtifact").is_some_and(serde_json::Value::is_object) {
             return Err(PayloadError::NoTargetArtifact);

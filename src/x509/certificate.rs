@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::UtcDateTime;
 use x509_parser::{
-    asn1_rs::{Any, FromDer as _, Oid},
+    asn1_rs::{Any, Class, FromDer as _, Oid, Tag},
     certificate::X509CertificateParser,
     extensions,
     nom::Parser,
@@ -145,7 +145,13 @@ impl Certificate {
 
     fn from_parsed(der: &[u8], parsed: &X509Certificate<'_>) -> Result<Self, CertificateError> {
         let subject = Name::from_parsed(parsed.subject().as_raw());
-        if parsed.signature_algorithm != parsed.tbs_certificate.signature {
+        // Bits that nobody reads could be changed without breaking the signature.
+        let bits = [&parsed.signature_value, &parsed.public_key().subject_public_key];
+        if bits.iter().any(|bits| bits.unused_bits != 0) {
+            return Err(CertificateError::Malformed);
+        }
+        let Some(parts) = Parts::of(der) else { return Err(CertificateError::Malformed) };
+        if parts.outer_algorithm != parts.inner_algorithm {
             return Err(CertificateError::AlgorithmMismatch { subject });
         }
         let public_key = match PublicKey::from_parsed(parsed.public_key()) {
@@ -157,7 +163,7 @@ impl Certificate {
             return Err(CertificateError::BadValidity { subject });
         };
         Ok(Self {
-            tbs: signed_part(der, parsed).ok_or(CertificateError::Malformed)?,
+            tbs: parts.tbs,
             der: der.to_vec(),
             signature: parsed.signature_value.data.to_vec(),
             signature_algorithm: certificate_signature(&parsed.signature_algorithm),
@@ -223,6 +229,12 @@ impl Certificate {
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
+    }
+
+    /// Whether the certificate is issued and signed by itself.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        self.is_self_issued() && self.is_signed_by(&self.public_key)
     }
 
     /// Whether the basic constraints say that this is a CA.
@@ -304,12 +316,45 @@ where
     }
 }
 
-/// Where `tbsCertificate` stands: right behind the outer header.
-fn signed_part(der: &[u8], parsed: &X509Certificate<'_>) -> Option<std::ops::Range<usize>> {
-    let (_, outer) = Any::from_der(der).ok()?;
-    let start = der.len().checked_sub(outer.data.len())?;
-    let end = start.checked_add(parsed.tbs_certificate.as_ref().len())?;
-    (der.get(start..end)? == parsed.tbs_certificate.as_ref()).then_some(start..end)
+/// The parts of a certificate as bytes. What stands outside of the signed part is not protected by the
+/// signature, so it has to be exactly what the signed part implies.
+///
+/// ```text
+/// Certificate    ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature BIT STRING }
+/// TBSCertificate ::= SEQUENCE { [0] version, serialNumber, signature AlgorithmIdentifier, … }
+/// ```
+struct Parts<'a> {
+    tbs: std::ops::Range<usize>,
+    outer_algorithm: &'a [u8],
+    inner_algorithm: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(der: &'a [u8]) -> Option<Self> {
+        let (certificate, []) = element(der, Tag::Sequence)? else { return None };
+        let (tbs, rest) = element(certificate, Tag::Sequence)?;
+        let start = der.len() - certificate.len();
+        let end = der.len() - rest.len();
+        let (_, after) = element(rest, Tag::Sequence)?;
+        let outer_algorithm = rest.get(..rest.len() - after.len())?;
+        let (_, []) = element(after, Tag::BitString)? else { return None };
+        let (after_version, version) = Any::from_der(tbs).ok()?;
+        let serial = if version.class() == Class::ContextSpecific { after_version } else { tbs };
+        let (_, algorithm) = element(serial, Tag::Integer)?;
+        let (_, after) = element(algorithm, Tag::Sequence)?;
+        let inner_algorithm = algorithm.get(..algorithm.len() - after.len())?;
+        Some(Self { tbs: start..end, outer_algorithm, inner_algorithm })
+    }
+}
+
+/// The contents of the DER element of that tag, and what follows it.
+fn element(bytes: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
+    let (rest, any) = Any::from_der(bytes).ok()?;
+    let constructed = tag == Tag::Sequence;
+    let fits = any.class() == Class::Universal
+        && any.tag() == tag
+        && any.header.is_constructed() == constructed;
+    fits.then_some((any.data, rest))
 }
 
 fn to_utc(time: x509_parser::time::ASN1Time) -> Option<UtcDateTime> {

@@ -197,7 +197,7 @@ impl CertificateChain {
     pub fn verify_links(&self) -> Result<(), ChainError> {
         for pair in self.certificates.windows(2) {
             let [certificate, next] = pair else { continue };
-            if certificate.is_self_issued() && certificate.is_signed_by(certificate.public_key()) {
+            if certificate.is_self_signed() {
                 return Err(ChainError::SelfSignedInside {
                     subject: certificate.subject().clone(),
                 });
@@ -291,7 +291,7 @@ fn climb(
     let Some((at, top)) = path.last().and_then(|&i| Some((i, bundle.get(i)?))) else {
         return Err(ChainError::Empty);
     };
-    if top.is_self_issued() && top.is_signed_by(top.public_key()) {
+    if top.is_self_signed() {
         return Ok(());
     }
     if path.len() >= limits::CHAIN_CERTIFICATES {
@@ -306,7 +306,7 @@ fn climb(
         })
         .map(|(i, _)| i)
         .collect();
-    issuers.sort_by_key(|&i| bundle.get(i).is_none_or(|issuer| !issuer.is_self_issued()));
+    issuers.sort_by_key(|&i| !bundle.get(i).is_some_and(Certificate::is_self_signed));
     let mut failure =
         ChainError::RootMissing { subject: top.subject().clone(), issuer: top.issuer().clone() };
     for issuer in issuers {
