@@ -1,0 +1,138 @@
+//! Envelope parse + integrity, beside the raw verifications that it must do: one of the envelope, one of
+//! each certificate of a chain of three, the key parsed each time.
+//!
+//! The figures of both stand side by side, taken in turns; what counts is the difference.
+
+use std::{hint::black_box, time::Instant};
+
+use aws_lc_rs::signature as raw;
+use notation_sdk::{
+    Envelope, EnvelopeFormat, Payload, SignRequest, SignedAttributes,
+    algorithm::{HashAlgorithm, KeySpec},
+    oci::{Descriptor, Digest},
+    sign_envelope,
+    testing::{TestPki, ready},
+};
+use time::macros::utc_datetime;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+const ROUNDS: usize = 61;
+const CALLS: u32 = 40;
+const TARGET_NS: f64 = 15_000.0;
+
+type Algorithm = &'static dyn raw::VerificationAlgorithm;
+
+struct RawCheck {
+    algorithm: Algorithm,
+    key: Vec<u8>,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl RawCheck {
+    fn run(&self) {
+        let key = raw::UnparsedPublicKey::new(self.algorithm, &self.key);
+        key.verify(&self.message, &self.signature).expect("the signature is good");
+    }
+}
+
+fn main() {
+    println!("{:<10} {:<5} {:>12} {:>12} {:>12}", "key", "", "raw ns", "ours ns", "over ns");
+    for spec in KeySpec::ALL {
+        let pki = TestPki::new(spec, utc_datetime!(2026-11-23 12:00:00)).expect("keys are made");
+        for format in [EnvelopeFormat::Jws, EnvelopeFormat::Cose] {
+            let envelope = sign(&pki, format);
+            let checks = raw_checks(&pki, &envelope, format, spec);
+            let raw = || checks.iter().for_each(RawCheck::run);
+            let ours = || {
+                let parsed = Envelope::parse(format, black_box(&envelope)).expect("it parses");
+                black_box(parsed.verify().expect("it verifies"));
+            };
+            let (raw, ours) = side_by_side(raw, ours);
+            let over = ours - raw;
+            let verdict = if over <= TARGET_NS { "" } else { "  over the target of 15000" };
+            println!("{spec:<10} {format:<5} {raw:>12.0} {ours:>12.0} {over:>12.0}{verdict}");
+        }
+    }
+}
+
+fn sign(pki: &TestPki, format: EnvelopeFormat) -> Vec<u8> {
+    let digest = Digest::of(HashAlgorithm::Sha256, b"artifact");
+    let artifact = Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest, 8);
+    let payload = Payload::new(artifact).to_json();
+    let attributes = SignedAttributes::new(utc_datetime!(2026-11-23 12:00:00));
+    let request = SignRequest::new(format, &payload, attributes);
+    ready(sign_envelope(&pki.leaf_key, &pki.chain, &request)).expect("it is signed")
+}
+
+/// What a verifier cannot do without, taken apart beforehand.
+fn raw_checks(pki: &TestPki, envelope: &[u8], format: EnvelopeFormat, spec: KeySpec) -> Vec<RawCheck> {
+    let parsed: Vec<X509Certificate<'_>> = pki
+        .chain
+        .certificates()
+        .iter()
+        .map(|c| X509Certificate::from_der(c.as_der()).expect("a certificate").1)
+        .collect();
+    let key = |i: usize| parsed[i].public_key().subject_public_key.data.to_vec();
+    let (in_envelope, in_certificate) = algorithms(spec);
+    let content = Envelope::parse(format, envelope).expect("it parses").verify().expect("it verifies");
+    let mut checks = vec![RawCheck {
+        algorithm: in_envelope,
+        key: key(0),
+        message: signing_input(envelope, format),
+        signature: content.signature().to_vec(),
+    }];
+    for (i, certificate) in parsed.iter().enumerate() {
+        checks.push(RawCheck {
+            algorithm: in_certificate,
+            key: key((i + 1).min(2)),
+            message: certificate.tbs_certificate.as_ref().to_vec(),
+            signature: certificate.signature_value.data.to_vec(),
+        });
+    }
+    checks
+}
+
+fn signing_input(envelope: &[u8], format: EnvelopeFormat) -> Vec<u8> {
+    use coset::TaggedCborSerializable;
+    match format {
+        EnvelopeFormat::Cose => {
+            coset::CoseSign1::from_tagged_slice(envelope).expect("it is COSE").tbs_data(&[])
+        }
+        _ => {
+            let json: serde_json::Value = serde_json::from_slice(envelope).expect("it is JSON");
+            let text = |name: &str| json[name].as_str().expect("a string").to_owned();
+            format!("{}.{}", text("protected"), text("payload")).into_bytes()
+        }
+    }
+}
+
+fn algorithms(spec: KeySpec) -> (Algorithm, Algorithm) {
+    match spec {
+        KeySpec::Rsa2048 => (&raw::RSA_PSS_2048_8192_SHA256, &raw::RSA_PSS_2048_8192_SHA256),
+        KeySpec::Rsa3072 => (&raw::RSA_PSS_2048_8192_SHA384, &raw::RSA_PSS_2048_8192_SHA384),
+        KeySpec::Rsa4096 => (&raw::RSA_PSS_2048_8192_SHA512, &raw::RSA_PSS_2048_8192_SHA512),
+        KeySpec::Ec256 => (&raw::ECDSA_P256_SHA256_FIXED, &raw::ECDSA_P256_SHA256_ASN1),
+        KeySpec::Ec384 => (&raw::ECDSA_P384_SHA384_FIXED, &raw::ECDSA_P384_SHA384_ASN1),
+        _ => (&raw::ECDSA_P521_SHA512_FIXED, &raw::ECDSA_P521_SHA512_ASN1),
+    }
+}
+
+/// Medians of nanoseconds a call, the two taken in turns.
+fn side_by_side(first: impl Fn(), second: impl Fn()) -> (f64, f64) {
+    let time = |call: &dyn Fn()| {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            call();
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+    };
+    let (mut firsts, mut seconds): (Vec<f64>, Vec<f64>) =
+        (0..ROUNDS).map(|_| (time(&first), time(&second))).unzip();
+    (median(&mut firsts), median(&mut seconds))
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
