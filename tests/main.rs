@@ -4,6 +4,8 @@
 
 // Every item here is test code; the attribute lets clippy.toml's exemptions for tests reach helpers too.
 #[cfg(test)]
+mod aws_credentials;
+#[cfg(test)]
 mod aws_kms;
 #[cfg(test)]
 mod certificates;

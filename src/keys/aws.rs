@@ -10,7 +10,7 @@ use aws_config::{
     profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig, retry::RetryConfig,
     sts::AssumeRoleProvider,
 };
-use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{SharedCredentialsProvider, error::CredentialsError};
 use aws_sdk_kms::{
     Client,
     error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
@@ -213,7 +213,7 @@ impl AwsKey {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(profile) = &self.profile {
-            loader = loader.profile_name(profile).credentials_provider(self.of_profile(profile));
+            loader = loader.profile_name(profile);
         }
         let shared = loader.load().await;
         if shared.region().is_none() {
@@ -224,6 +224,10 @@ impl AwsKey {
                 expected: "must name the key's region where neither the key reference, AWS_REGION nor the profile does",
             });
         }
+        let shared = match &self.profile {
+            Some(profile) => Self::with_profile(shared, profile),
+            None => shared,
+        };
         let mut config = aws_sdk_kms::config::Builder::from(&shared);
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(endpoint);
@@ -236,10 +240,17 @@ impl AwsKey {
 
     /// A profile that was named for this key goes before credentials that happen to be in the
     /// environment, as with `aws --profile`; the SDK's default chain has it the other way round.
-    fn of_profile(&self, profile: &str) -> ProfileFileCredentialsProvider {
-        let region = self.region.clone().map(Region::new);
-        let config = ProviderConfig::without_region().with_region(region);
-        ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile).build()
+    fn with_profile(shared: SdkConfig, profile: &str) -> SdkConfig {
+        let config = ProviderConfig::without_region()
+            .with_region(shared.region().cloned())
+            .with_use_fips(shared.use_fips())
+            .with_use_dual_stack(shared.use_dual_stack());
+        let provider =
+            ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
+        shared
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(provider.build()))
+            .build()
     }
 
     async fn assume(&self, role: &str, shared: &SdkConfig) -> AssumeRoleProvider {
@@ -385,11 +396,17 @@ impl AwsKey {
         let connection = causes(error).find_map(|cause| cause.downcast_ref::<ConnectorError>());
         match error {
             CredentialsError::ProviderTimedOut(_) => KeyError::ServiceTimeout { key, reason },
+            CredentialsError::ProviderError(_)
+                if connection.is_some_and(ConnectorError::is_timeout) =>
+            {
+                KeyError::ServiceTimeout { key, reason }
+            }
             CredentialsError::ProviderError(_) if is_throttling(code) => {
                 KeyError::Throttled { key, reason }
             }
             CredentialsError::ProviderError(_)
-                if connection.is_some() || SERVER_FAULTS.contains(&code) =>
+                if connection.is_some_and(|error| !error.is_user())
+                    || SERVER_FAULTS.contains(&code) =>
             {
                 KeyError::CredentialsUnreachable { key, reason }
             }
