@@ -66,7 +66,12 @@ fn sign(pki: &TestPki, format: EnvelopeFormat) -> Vec<u8> {
 }
 
 /// What a verifier cannot do without, taken apart beforehand.
-fn raw_checks(pki: &TestPki, envelope: &[u8], format: EnvelopeFormat, spec: KeySpec) -> Vec<RawCheck> {
+fn raw_checks(
+    pki: &TestPki,
+    envelope: &[u8],
+    format: EnvelopeFormat,
+    spec: KeySpec,
+) -> Vec<RawCheck> {
     let parsed: Vec<X509Certificate<'_>> = pki
         .chain
         .certificates()
@@ -75,7 +80,8 @@ fn raw_checks(pki: &TestPki, envelope: &[u8], format: EnvelopeFormat, spec: KeyS
         .collect();
     let key = |i: usize| parsed[i].public_key().subject_public_key.data.to_vec();
     let (in_envelope, in_certificate) = algorithms(spec);
-    let content = Envelope::parse(format, envelope).expect("it parses").verify().expect("it verifies");
+    let content =
+        Envelope::parse(format, envelope).expect("it parses").verify().expect("it verifies");
     let mut checks = vec![RawCheck {
         algorithm: in_envelope,
         key: key(0),

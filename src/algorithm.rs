@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use der::asn1::ObjectIdentifier;
+
 /// Type and size of a signing key. It alone decides the signature algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -262,42 +264,44 @@ impl SignatureAlgorithm {
 
 /// Object identifiers of keys and certificate signatures (RFC 5912, RFC 8017, RFC 5758).
 pub(crate) mod oid {
-    pub(crate) const RSA_ENCRYPTION: &str = "1.2.840.113549.1.1.1";
-    pub(crate) const RSASSA_PSS: &str = "1.2.840.113549.1.1.10";
-    pub(crate) const MGF1: &str = "1.2.840.113549.1.1.8";
-    pub(crate) const SHA1_WITH_RSA: &str = "1.2.840.113549.1.1.5";
-    pub(crate) const SHA256_WITH_RSA: &str = "1.2.840.113549.1.1.11";
-    pub(crate) const SHA384_WITH_RSA: &str = "1.2.840.113549.1.1.12";
-    pub(crate) const SHA512_WITH_RSA: &str = "1.2.840.113549.1.1.13";
-    pub(crate) const ECDSA_WITH_SHA1: &str = "1.2.840.10045.4.1";
-    pub(crate) const ECDSA_WITH_SHA256: &str = "1.2.840.10045.4.3.2";
-    pub(crate) const ECDSA_WITH_SHA384: &str = "1.2.840.10045.4.3.3";
-    pub(crate) const ECDSA_WITH_SHA512: &str = "1.2.840.10045.4.3.4";
-    pub(crate) const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
-    pub(crate) const SECP256R1: &str = "1.2.840.10045.3.1.7";
-    pub(crate) const SECP384R1: &str = "1.3.132.0.34";
-    pub(crate) const SECP521R1: &str = "1.3.132.0.35";
-    pub(crate) const SHA1: &str = "1.3.14.3.2.26";
-    pub(crate) const SHA256: &str = "2.16.840.1.101.3.4.2.1";
-    pub(crate) const SHA384: &str = "2.16.840.1.101.3.4.2.2";
-    pub(crate) const SHA512: &str = "2.16.840.1.101.3.4.2.3";
+    use der::asn1::ObjectIdentifier as Oid;
+
+    pub(crate) const RSA_ENCRYPTION: Oid = Oid::new_unwrap("1.2.840.113549.1.1.1");
+    pub(crate) const RSASSA_PSS: Oid = Oid::new_unwrap("1.2.840.113549.1.1.10");
+    pub(crate) const MGF1: Oid = Oid::new_unwrap("1.2.840.113549.1.1.8");
+    pub(crate) const SHA1_WITH_RSA: Oid = Oid::new_unwrap("1.2.840.113549.1.1.5");
+    pub(crate) const SHA256_WITH_RSA: Oid = Oid::new_unwrap("1.2.840.113549.1.1.11");
+    pub(crate) const SHA384_WITH_RSA: Oid = Oid::new_unwrap("1.2.840.113549.1.1.12");
+    pub(crate) const SHA512_WITH_RSA: Oid = Oid::new_unwrap("1.2.840.113549.1.1.13");
+    pub(crate) const ECDSA_WITH_SHA1: Oid = Oid::new_unwrap("1.2.840.10045.4.1");
+    pub(crate) const ECDSA_WITH_SHA256: Oid = Oid::new_unwrap("1.2.840.10045.4.3.2");
+    pub(crate) const ECDSA_WITH_SHA384: Oid = Oid::new_unwrap("1.2.840.10045.4.3.3");
+    pub(crate) const ECDSA_WITH_SHA512: Oid = Oid::new_unwrap("1.2.840.10045.4.3.4");
+    pub(crate) const EC_PUBLIC_KEY: Oid = Oid::new_unwrap("1.2.840.10045.2.1");
+    pub(crate) const SECP256R1: Oid = Oid::new_unwrap("1.2.840.10045.3.1.7");
+    pub(crate) const SECP384R1: Oid = Oid::new_unwrap("1.3.132.0.34");
+    pub(crate) const SECP521R1: Oid = Oid::new_unwrap("1.3.132.0.35");
+    pub(crate) const SHA1: Oid = Oid::new_unwrap("1.3.14.3.2.26");
+    pub(crate) const SHA256: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.1");
+    pub(crate) const SHA384: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.2");
+    pub(crate) const SHA512: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.3");
 }
 
 impl KeySpec {
-    /// The EC key spec of a named curve's object identifier.
-    pub(crate) fn from_curve_oid(curve: &str) -> Option<Self> {
-        match curve {
-            oid::SECP256R1 => Some(Self::Ec256),
-            oid::SECP384R1 => Some(Self::Ec384),
-            oid::SECP521R1 => Some(Self::Ec521),
-            _ => None,
-        }
+    /// The EC key spec of a named curve's object identifier, as DER holds it.
+    pub(crate) fn from_curve_oid(curve: &[u8]) -> Option<Self> {
+        let curves = [
+            (oid::SECP256R1, Self::Ec256),
+            (oid::SECP384R1, Self::Ec384),
+            (oid::SECP521R1, Self::Ec521),
+        ];
+        curves.into_iter().find(|(oid, _)| oid.as_bytes() == curve).map(|(_, spec)| spec)
     }
 }
 
 impl HashAlgorithm {
     /// The hash's own object identifier.
-    pub(crate) const fn oid(self) -> &'static str {
+    pub(crate) const fn oid(self) -> ObjectIdentifier {
         match self {
             Sha256 => oid::SHA256,
             Sha384 => oid::SHA384,
@@ -305,8 +309,8 @@ impl HashAlgorithm {
         }
     }
 
-    pub(crate) fn from_oid(oid: &str) -> Option<Self> {
-        [Sha256, Sha384, Sha512].into_iter().find(|hash| hash.oid() == oid)
+    pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
+        [Sha256, Sha384, Sha512].into_iter().find(|hash| hash.oid().as_bytes() == oid)
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn signature_algorithm(
 ) -> Result<AlgorithmIdentifierOwned, der::Error> {
     use HashAlgorithm::{Sha256, Sha384, Sha512};
     use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
-    let (dotted, parameters) = match algorithm {
+    let (oid, parameters) = match algorithm {
         RsaPss(hash) => (oid::RSASSA_PSS, Some(pss_parameters(hash)?)),
         RsaPkcs1(Sha256) => (oid::SHA256_WITH_RSA, Some(Any::null())),
         RsaPkcs1(Sha384) => (oid::SHA384_WITH_RSA, Some(Any::null())),
@@ -48,7 +48,7 @@ pub(super) fn signature_algorithm(
         Ecdsa(Sha384) => (oid::ECDSA_WITH_SHA384, None),
         Ecdsa(Sha512) => (oid::ECDSA_WITH_SHA512, None),
     };
-    Ok(AlgorithmIdentifierOwned { oid: ObjectIdentifier::new(dotted)?, parameters })
+    Ok(AlgorithmIdentifierOwned { oid, parameters })
 }
 
 /// ```text
@@ -57,12 +57,10 @@ pub(super) fn signature_algorithm(
 /// ```
 fn pss_parameters(hash: HashAlgorithm) -> Result<Any, der::Error> {
     use der::{TagMode::Explicit, TagNumber, asn1::ContextSpecific};
-    let hash_identifier = AlgorithmIdentifierOwned {
-        oid: ObjectIdentifier::new(hash.oid())?,
-        parameters: Some(Any::null()),
-    };
+    let hash_identifier =
+        AlgorithmIdentifierOwned { oid: hash.oid(), parameters: Some(Any::null()) };
     let mask = AlgorithmIdentifierOwned {
-        oid: ObjectIdentifier::new(oid::MGF1)?,
+        oid: oid::MGF1,
         parameters: Some(Any::encode_from(&hash_identifier)?),
     };
     let salt = u8::try_from(hash.digest_len()).map_err(|_| der::ErrorKind::Overflow)?;

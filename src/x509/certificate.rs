@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use der::asn1::ObjectIdentifier;
 use time::UtcDateTime;
 use x509_parser::{
     asn1_rs::{Any, Class, FromDer as _, Oid, Tag},
@@ -362,33 +363,36 @@ fn to_utc(time: x509_parser::time::ASN1Time) -> Option<UtcDateTime> {
 }
 
 fn certificate_signature(identifier: &AlgorithmIdentifier<'_>) -> CertificateSignature {
-    let algorithm = identifier.algorithm.to_id_string();
-    match algorithm.as_str() {
-        oid::SHA256_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha256)),
-        oid::SHA384_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha384)),
-        oid::SHA512_WITH_RSA => CertificateSignature::Known(RsaPkcs1(Sha512)),
-        oid::ECDSA_WITH_SHA256 => CertificateSignature::Known(Ecdsa(Sha256)),
-        oid::ECDSA_WITH_SHA384 => CertificateSignature::Known(Ecdsa(Sha384)),
-        oid::ECDSA_WITH_SHA512 => CertificateSignature::Known(Ecdsa(Sha512)),
-        oid::SHA1_WITH_RSA | oid::ECDSA_WITH_SHA1 => CertificateSignature::Sha1,
-        oid::RSASSA_PSS => {
-            pss_signature(identifier).unwrap_or(CertificateSignature::Unknown(algorithm))
-        }
-        _ => CertificateSignature::Unknown(algorithm),
-    }
+    const KNOWN: [(ObjectIdentifier, CertificateSignature); 8] = [
+        (oid::SHA256_WITH_RSA, CertificateSignature::Known(RsaPkcs1(Sha256))),
+        (oid::SHA384_WITH_RSA, CertificateSignature::Known(RsaPkcs1(Sha384))),
+        (oid::SHA512_WITH_RSA, CertificateSignature::Known(RsaPkcs1(Sha512))),
+        (oid::ECDSA_WITH_SHA256, CertificateSignature::Known(Ecdsa(Sha256))),
+        (oid::ECDSA_WITH_SHA384, CertificateSignature::Known(Ecdsa(Sha384))),
+        (oid::ECDSA_WITH_SHA512, CertificateSignature::Known(Ecdsa(Sha512))),
+        (oid::SHA1_WITH_RSA, CertificateSignature::Sha1),
+        (oid::ECDSA_WITH_SHA1, CertificateSignature::Sha1),
+    ];
+    let algorithm = &identifier.algorithm;
+    let known = KNOWN.into_iter().find(|(oid, _)| oid.as_bytes() == algorithm.as_bytes());
+    let is_pss = algorithm.as_bytes() == oid::RSASSA_PSS.as_bytes();
+    known
+        .map(|(_, signature)| signature)
+        .or_else(|| pss_signature(identifier).filter(|_| is_pss))
+        .unwrap_or_else(|| CertificateSignature::Unknown(algorithm.to_id_string()))
 }
 
 /// RSASSA-PSS with one hash for both uses and a salt as long as the digest; SHA-1 is PSS's default.
 fn pss_signature(identifier: &AlgorithmIdentifier<'_>) -> Option<CertificateSignature> {
     let parameters = RsaSsaPssParams::try_from(identifier.parameters.as_ref()?).ok()?;
-    let hash = parameters.hash_algorithm_oid().to_id_string();
-    if hash == oid::SHA1 {
+    let hash = parameters.hash_algorithm_oid().as_bytes();
+    if hash == oid::SHA1.as_bytes() {
         return Some(CertificateSignature::Sha1);
     }
-    let hash = HashAlgorithm::from_oid(&hash)?;
+    let hash = HashAlgorithm::from_oid(hash)?;
     let mask = parameters.mask_gen_algorithm().ok()?;
-    let agrees = mask.mgf.to_id_string() == oid::MGF1
-        && mask.hash.to_id_string() == hash.oid()
+    let agrees = mask.mgf.as_bytes() == oid::MGF1.as_bytes()
+        && mask.hash.as_bytes() == hash.oid().as_bytes()
         && usize::try_from(parameters.salt_length()) == Ok(hash.digest_len());
     agrees.then_some(CertificateSignature::Known(RsaPss(hash)))
 }

@@ -55,14 +55,15 @@ impl PublicKey {
     }
 
     pub(crate) fn from_parsed(spki: &SubjectPublicKeyInfo<'_>) -> Result<Self, PublicKeyError> {
-        let algorithm = spki.algorithm.algorithm.to_id_string();
-        let kind = match algorithm.as_str() {
-            oid::RSA_ENCRYPTION => Kind::Rsa { bits: rsa_bits(spki)? },
-            oid::EC_PUBLIC_KEY => match named_curve(spki) {
-                Some(spec) => Kind::Ec { spec },
-                None => Kind::Other { algorithm: "EC on another curve".to_owned() },
-            },
-            _ => Kind::Other { algorithm },
+        let algorithm = &spki.algorithm.algorithm;
+        let kind = if algorithm.as_bytes() == oid::RSA_ENCRYPTION.as_bytes() {
+            Kind::Rsa { bits: rsa_bits(spki)? }
+        } else if algorithm.as_bytes() != oid::EC_PUBLIC_KEY.as_bytes() {
+            Kind::Other { algorithm: algorithm.to_id_string() }
+        } else if let Some(spec) = named_curve(spki) {
+            Kind::Ec { spec }
+        } else {
+            Kind::Other { algorithm: "EC on another curve".to_owned() }
         };
         Ok(Self { der: spki.raw.to_vec(), key: spki.subject_public_key.data.to_vec(), kind })
     }
@@ -115,12 +116,13 @@ impl fmt::Debug for PublicKey {
 /// Bits of the modulus, by its highest set bit.
 fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Result<usize, PublicKeyError> {
     let Ok(ParsedKey::RSA(key)) = spki.parsed() else { return Err(PublicKeyError::Malformed) };
-    let modulus = key.modulus.iter().copied().skip_while(|&byte| byte == 0).collect::<Vec<_>>();
-    let first = modulus.first().ok_or(PublicKeyError::Malformed)?;
-    Ok(modulus.len() * 8 - usize::try_from(first.leading_zeros()).unwrap_or(0))
+    let leading = key.modulus.iter().take_while(|&&byte| byte == 0).count();
+    let first = key.modulus.get(leading).ok_or(PublicKeyError::Malformed)?;
+    let zeros = usize::try_from(first.leading_zeros()).unwrap_or(0);
+    Ok((key.modulus.len() - leading) * 8 - zeros)
 }
 
 fn named_curve(spki: &SubjectPublicKeyInfo<'_>) -> Option<KeySpec> {
     let curve = spki.algorithm.parameters.as_ref()?.as_oid().ok()?;
-    KeySpec::from_curve_oid(&curve.to_id_string())
+    KeySpec::from_curve_oid(curve.as_bytes())
 }
