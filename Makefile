@@ -46,7 +46,8 @@ test:
 	exit $$result
 
 bench:
-	cargo bench --locked
+	tools/setup.sh test
+	cargo bench --locked --all-features --bench envelope --bench process
 
 # The files stand at the root of the archive, where `notation plugin install --file` looks.
 release: version = $(shell cargo pkgid | sed 's/.*[\#@]//')

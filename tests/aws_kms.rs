@@ -258,6 +258,7 @@ fn a_signature_costs_one_call_and_describing_a_key_none() {
     assert_eq!(proxy.actions(), Vec::<String>::new());
     signing.sign(&json!({})).expect_status(0);
     assert_eq!(proxy.actions(), ["sign"]);
+    assert_eq!(proxy.waits().len(), 1);
 }
 
 #[test]

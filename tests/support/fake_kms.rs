@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 /// What it does with a request.
@@ -29,6 +30,7 @@ pub(crate) enum Behaviour {
 pub(crate) struct FakeKms {
     port: u16,
     actions: Arc<Mutex<Vec<String>>>,
+    waits: Arc<Mutex<Vec<Duration>>>,
     ended: Arc<AtomicBool>,
 }
 
@@ -36,15 +38,22 @@ impl FakeKms {
     pub(crate) fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (actions, ended) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-        let fake = Self { port, actions: Arc::clone(&actions), ended: Arc::clone(&ended) };
+        let (actions, waits) = (Arc::default(), Arc::default());
+        let ended = Arc::new(AtomicBool::new(false));
+        let fake = Self {
+            port,
+            actions: Arc::clone(&actions),
+            waits: Arc::clone(&waits),
+            ended: Arc::clone(&ended),
+        };
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
                 let (behaviour, actions) = (behaviour.clone(), Arc::clone(&actions));
-                thread::spawn(move || serve(connection, &behaviour, &actions));
+                let waits = Arc::clone(&waits);
+                thread::spawn(move || serve(connection, &behaviour, &actions, &waits));
             }
         });
         fake
@@ -59,6 +68,11 @@ impl FakeKms {
     pub(crate) fn actions(&self) -> Vec<String> {
         self.actions.lock().unwrap().clone()
     }
+
+    /// How long each forwarded request waited for its answer, in order.
+    pub(crate) fn waits(&self) -> Vec<Duration> {
+        self.waits.lock().unwrap().clone()
+    }
 }
 
 impl Drop for FakeKms {
@@ -69,7 +83,12 @@ impl Drop for FakeKms {
     }
 }
 
-fn serve(mut client: TcpStream, behaviour: &Behaviour, actions: &Mutex<Vec<String>>) {
+fn serve(
+    mut client: TcpStream,
+    behaviour: &Behaviour,
+    actions: &Mutex<Vec<String>>,
+    waits: &Mutex<Vec<Duration>>,
+) {
     let Some(request) = read_message(&mut client) else { return };
     let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
     let action = text.split("trentservice.").nth(1).and_then(|rest| rest.split("\r\n").next());
@@ -88,9 +107,11 @@ fn serve(mut client: TcpStream, behaviour: &Behaviour, actions: &Mutex<Vec<Strin
             let _ = client.write_all(answer.as_bytes());
         }
         Behaviour::Forward(port) => {
+            let start = Instant::now();
             let mut server = TcpStream::connect(("127.0.0.1", *port)).unwrap();
             server.write_all(&request).unwrap();
             if let Some(answer) = read_message(&mut server) {
+                waits.lock().unwrap().push(start.elapsed());
                 let _ = client.write_all(&answer);
             }
         }
