@@ -3,6 +3,8 @@
 //!
 //! The figures of both stand side by side, taken in turns; what counts is the difference.
 
+#![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::{hint::black_box, time::Instant};
 
 use aws_lc_rs::signature as raw;

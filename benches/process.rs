@@ -1,8 +1,16 @@
 //! Whole processes, as the notation CLI runs them: start-up beside a program that prints one line, and
 //! the time of a signature that is our own: wall time minus what the key service took.
 
-#[expect(dead_code, reason = "the tests' own support, of which this takes a part")]
-#[expect(clippy::disallowed_methods, reason = "a bench reads files and variables of its own")]
+#![expect(clippy::indexing_slicing, clippy::print_stdout, reason = "a bench prints its figures")]
+
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the tests' own support, of which this takes a part"
+)]
 #[path = "../tests/support/mod.rs"]
 mod support;
 

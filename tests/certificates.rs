@@ -302,10 +302,10 @@ fn chains_that_do_not_fit_together_are_refused_with_the_reason() {
         )
     );
     assert_eq!(
-        refused(vec![leaf.clone(), other_issuing, other_root.clone()]),
+        refused(vec![leaf.clone(), other_issuing, other_root]),
         format!("certificate {leaf_dn}: signature does not verify with the key of {issuing_dn}")
     );
-    let twice = vec![leaf.clone(), issuing.clone(), root.clone(), root.clone()];
+    let twice = vec![leaf, issuing, root.clone(), root.clone()];
     let inside = CertificateChain::from_ordered(twice).unwrap().verify_links().unwrap_err();
     let self_signed =
         format!("certificate {root_dn} is self-signed, but is not the last of the chain");
@@ -327,7 +327,7 @@ fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
     assert_eq!(repaired.chain, pki.chain);
     assert_eq!(repaired.unused, [stranger]);
 
-    let two = vec![leaf.clone(), other.chain.leaf().clone(), issuing.clone(), root.clone()];
+    let two = vec![leaf.clone(), other.chain.leaf().clone(), issuing, root.clone()];
     assert!(matches!(CertificateChain::repair(two).unwrap_err(), ChainError::SeveralLeaves { .. }));
     assert!(matches!(
         CertificateChain::repair(vec![leaf, root]).unwrap_err(),

@@ -307,7 +307,7 @@ fn headers_of_a_cose_message_are_held_to_the_specification() {
             |m| {
                 m.protected.header.crit.push(coset::RegisteredLabelWithPrivate::Assigned(
                     coset::iana::HeaderParameter::ContentType,
-                ))
+                ));
             },
             "crit lists 3, a header of the envelope's own standard",
         ),
