@@ -421,3 +421,36 @@ fn quickstart_signs_what_notation_verifies_and_runs_twice_without_harm() {
     notation(sign);
     notation(verify);
 }
+
+#[test]
+fn a_request_of_an_rsa_key_is_signed_with_the_padding_that_was_asked_for() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    let home = openssl.path("");
+    let id = local_key(&home, KeySpec::Rsa2048);
+    for (padding, algorithm) in [("pss", "rsassaPss"), ("pkcs1", "sha256WithRSAEncryption")] {
+        let words =
+            ["cert", "request", "--force", "--id", &id, "--subject", SUBJECT, "--to", "r.csr"];
+        run(&home, &[&words[..], &["--rsa-padding", padding]].concat()).expect_status(0);
+        let read = openssl.run("req -in r.csr -noout -verify -text").expect_status(0);
+        assert!(
+            read.stdout.contains(&format!("Signature Algorithm: {algorithm}")),
+            "{}",
+            read.stdout
+        );
+        let subject = "Subject: C = US, ST = WA, O = Acme, CN = release";
+        for part in [subject, "Code Signing", "Digital Signature", "CA:FALSE"] {
+            assert!(read.stdout.contains(part), "{part} is not in {}", read.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_chain_is_checked_for_the_purpose_that_was_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    self_signed(home.path());
+    run(home.path(), &["cert", "check", "cert.pem"]).expect_status(0);
+    let words = ["cert", "check", "cert.pem", "--purpose", "timestamping"];
+    let checked = run(home.path(), &words).expect_status(3);
+    assert!(checked.stdout.contains("must have timeStamping alone"), "{}", checked.stdout);
+    assert!(checked.stdout.ends_with("the chain cannot be used\n"), "{}", checked.stdout);
+}

@@ -89,5 +89,8 @@ fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Other, error))?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // Dropping it would wait for a name resolver that hangs.
+    runtime.shutdown_background();
+    Ok(output)
 }

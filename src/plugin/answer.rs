@@ -176,8 +176,11 @@ fn within<T>(
 ) -> Result<T, Fault> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().map_err(Fault::Runtime)?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let timed_out = |_| KeyError::Timeout { key: key_id.to_string(), after: timeout };
         Ok(tokio::time::timeout(timeout, work).await.map_err(timed_out)??)
-    })
+    });
+    // Dropping it would wait for a name resolver that hangs, past the deadline.
+    runtime.shutdown_background();
+    result
 }
