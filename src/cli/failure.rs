@@ -4,7 +4,6 @@ use std::{fmt::Write as _, process::ExitCode};
 
 use serde_json::json;
 
-use super::output::{self, Format};
 use crate::{
     config::{NoConfigurationFolder, SigningKeysError},
     keys::{KeyError, KeyErrorKind},
@@ -75,19 +74,17 @@ impl Failure {
         self
     }
 
-    /// Tells the person or the script.
-    pub(super) fn report(&self, format: Format) -> ExitCode {
-        match format {
-            _ if self.silent => {}
-            Format::Text => output::note(self.text().trim_end()),
-            Format::Json => {
-                let _ = output::line(&format!("{:#}", self.json()));
-            }
-        }
-        self.exit.into()
+    pub(super) const fn exit(&self) -> Exit {
+        self.exit
     }
 
-    fn text(&self) -> String {
+    /// Whether the data printed so far tells it already.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// The error, its causes and the hint, for a person.
+    pub(super) fn text(&self) -> String {
         let mut causes = self.causes().into_iter();
         let mut text = format!("error: {}\n", causes.next().unwrap_or_default());
         for cause in causes {
@@ -99,7 +96,8 @@ impl Failure {
         text
     }
 
-    fn json(&self) -> serde_json::Value {
+    /// The same for a script.
+    pub(super) fn json(&self) -> serde_json::Value {
         let causes = self.causes();
         let (message, causes) =
             causes.split_first().map_or_else(Default::default, |(m, c)| (m.clone(), c.to_vec()));

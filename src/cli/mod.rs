@@ -65,7 +65,7 @@ impl Command {
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => failure.report(format),
+            Err(failure) => output::failure(format, &failure),
         }
     }
 

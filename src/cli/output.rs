@@ -48,6 +48,17 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Tells why a command failed, and gives its exit code.
+pub(super) fn failure(format: Format, failure: &Failure) -> ExitCode {
+    match format {
+        _ if failure.is_silent() => {}
+        Format::Text => note(failure.text().trim_end()),
+        // Where standard output is gone too, the exit code alone has to say it.
+        Format::Json => drop(line(&format!("{:#}", failure.json()))),
+    }
+    failure.exit().into()
+}
+
 /// Prints help, the version, or what is wrong with the command line.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
