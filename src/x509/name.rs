@@ -172,8 +172,9 @@ impl fmt::Display for Escaped<'_> {
                 '"' | '+' | ',' | ';' | '<' | '>' | '\\' => write!(f, "\\{c}")?,
                 '#' if i == 0 => f.write_str("\\#")?,
                 ' ' if i == 0 || i == last => f.write_str("\\ ")?,
-                // A terminal must not be steered by a certificate, so all controls go as hex.
-                c if c.is_control() => {
+                // A terminal must not be steered by a certificate, nor a reader be misled by text that
+                // runs the other way, so all of that goes as hex.
+                c if c.is_control() || is_invisible(c) => {
                     let mut utf8 = [0; 4];
                     for byte in c.encode_utf8(&mut utf8).bytes() {
                         write!(f, "\\{byte:02X}")?;
@@ -184,6 +185,11 @@ impl fmt::Display for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// Characters of no width, and those that turn the direction of text around.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// RFC 4514 text, most specific part first: `CN=signer,O=Acme,ST=WA,C=US`.
@@ -381,6 +387,7 @@ mod tests {
             "DC=example,DC=com",
             "1.2.3.4=#0403010203",
             "CN=tab\\09end",
+            "CN=\\E2\\80\\AEdneb",
         ] {
             assert_eq!(round_trip(text), text);
         }
