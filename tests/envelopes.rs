@@ -18,30 +18,30 @@ use notation_sdk::{
 use serde_json::{Value, json};
 use time::{Duration, UtcDateTime, macros::utc_datetime};
 
-const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
-const SCHEME: &str = "io.cncf.notary.signingScheme";
-const SIGNING_TIME: &str = "io.cncf.notary.signingTime";
-const AUTHENTIC_TIME: &str = "io.cncf.notary.authenticSigningTime";
-const EXPIRY: &str = "io.cncf.notary.expiry";
-const PLUGIN: &str = "io.cncf.notary.verificationPlugin";
+pub(crate) const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
+pub(crate) const SCHEME: &str = "io.cncf.notary.signingScheme";
+pub(crate) const SIGNING_TIME: &str = "io.cncf.notary.signingTime";
+pub(crate) const AUTHENTIC_TIME: &str = "io.cncf.notary.authenticSigningTime";
+pub(crate) const EXPIRY: &str = "io.cncf.notary.expiry";
+pub(crate) const PLUGIN: &str = "io.cncf.notary.verificationPlugin";
 
-fn pki() -> &'static TestPki {
+pub(crate) fn pki() -> &'static TestPki {
     static PKI: std::sync::OnceLock<TestPki> = std::sync::OnceLock::new();
     PKI.get_or_init(|| TestPki::new(KeySpec::Ec256, NOW).unwrap())
 }
 
-fn payload() -> Vec<u8> {
+pub(crate) fn payload() -> Vec<u8> {
     let digest = Digest::of(HashAlgorithm::Sha256, b"artifact");
     Payload::new(Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest, 8)).to_json()
 }
 
-fn sign(format: EnvelopeFormat, attributes: SignedAttributes) -> Vec<u8> {
+pub(crate) fn sign(format: EnvelopeFormat, attributes: SignedAttributes) -> Vec<u8> {
     let payload = payload();
     let request = SignRequest::new(format, &payload, attributes);
     ready(sign_envelope(&pki().leaf_key, &pki().chain, &request)).unwrap()
 }
 
-fn judge(format: EnvelopeFormat, bytes: &[u8]) -> Result<SignedContent, String> {
+pub(crate) fn judge(format: EnvelopeFormat, bytes: &[u8]) -> Result<SignedContent, String> {
     let text = |error: EnvelopeError| {
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(&error);
@@ -55,14 +55,14 @@ fn judge(format: EnvelopeFormat, bytes: &[u8]) -> Result<SignedContent, String> 
 }
 
 #[track_caller]
-fn refused(format: EnvelopeFormat, bytes: &[u8], part: &str) {
+pub(crate) fn refused(format: EnvelopeFormat, bytes: &[u8], part: &str) {
     match judge(format, bytes) {
         Ok(_) => panic!("accepted, and should be refused for {part:?}"),
         Err(error) => assert!(error.contains(part), "{error:?} does not say {part:?}"),
     }
 }
 
-fn raw_signature(message: &[u8]) -> Vec<u8> {
+pub(crate) fn raw_signature(message: &[u8]) -> Vec<u8> {
     let algorithm = KeySpec::Ec256.signature_algorithm();
     let digest = Digest::of(HashAlgorithm::Sha256, message);
     let digest: Vec<u8> =
@@ -71,7 +71,7 @@ fn raw_signature(message: &[u8]) -> Vec<u8> {
 }
 
 /// A JWS whose signature is right, over whatever protected header and payload.
-fn jws(protected: &str, payload: &[u8]) -> Value {
+pub(crate) fn jws(protected: &str, payload: &[u8]) -> Value {
     let protected = BASE64_URL_SAFE_NO_PAD.encode(protected);
     let payload = BASE64_URL_SAFE_NO_PAD.encode(payload);
     let signature = raw_signature(format!("{protected}.{payload}").as_bytes());
@@ -85,7 +85,7 @@ fn jws(protected: &str, payload: &[u8]) -> Value {
     })
 }
 
-fn protected() -> Value {
+pub(crate) fn protected() -> Value {
     json!({
         "alg": "ES256",
         "cty": "application/vnd.cncf.notary.payload.v1+json",
@@ -96,7 +96,7 @@ fn protected() -> Value {
 }
 
 /// A good JWS whose protected header was changed before it was signed.
-fn with_protected(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+pub(crate) fn with_protected(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut header = protected();
     change(&mut header);
     jws(&header.to_string(), &payload()).to_string().into_bytes()
@@ -275,7 +275,7 @@ fn the_form_of_a_jws_is_the_flattened_one_and_nothing_else() {
 }
 
 /// A good COSE message, to be changed and signed again.
-fn cose(change: impl FnOnce(&mut CoseSign1)) -> Vec<u8> {
+pub(crate) fn cose(change: impl FnOnce(&mut CoseSign1)) -> Vec<u8> {
     let mut message =
         CoseSign1::from_tagged_slice(&sign(EnvelopeFormat::Cose, SignedAttributes::new(NOW)))
             .unwrap();
@@ -285,7 +285,7 @@ fn cose(change: impl FnOnce(&mut CoseSign1)) -> Vec<u8> {
     message.to_tagged_vec().unwrap()
 }
 
-fn set(message: &mut CoseSign1, name: &str, value: Cbor) {
+pub(crate) fn set(message: &mut CoseSign1, name: &str, value: Cbor) {
     let rest = &mut message.protected.header.rest;
     rest.retain(|(label, _)| *label != Label::Text(name.to_owned()));
     rest.push((Label::Text(name.to_owned()), value));

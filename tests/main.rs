@@ -16,9 +16,15 @@ mod components;
 #[cfg(test)]
 mod envelopes;
 #[cfg(test)]
+mod hostile_envelopes;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
+mod pki;
+#[cfg(test)]
 mod plugin_spec;
+#[cfg(test)]
+mod signing;
 #[cfg(test)]
 mod structure;
 #[cfg(test)]

@@ -112,6 +112,14 @@ impl SigningScheme {
     }
 }
 
+impl ExtendedAttribute {
+    /// An attribute of that name. One that is critical needs a verification plugin that processes it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, value: AttributeValue, critical: bool) -> Self {
+        Self { name: name.into(), value, critical }
+    }
+}
+
 impl SignedAttributes {
     /// Attributes under `notary.x509`, with nothing optional. Times are cut to the second.
     #[must_use]
@@ -143,6 +151,25 @@ impl SignedAttributes {
         scheme.into_iter().chain(standard).flatten().chain(extended).collect()
     }
 
+    /// Shows, before anything is signed, that extended attributes can be told from the headers of the
+    /// specification, those of the format (`own`), and each other.
+    pub(super) fn check_extended(&self, own: &[&str]) -> Result<(), EnvelopeError> {
+        if self.extended.len() > limits::EXTENDED_ATTRIBUTES {
+            return Err(EnvelopeError::TooManyAttributes);
+        }
+        let reserved =
+            |name: &str| own.iter().chain(&KNOWN).any(|known| known.eq_ignore_ascii_case(name));
+        for (i, ExtendedAttribute { name, .. }) in self.extended.iter().enumerate() {
+            if reserved(name) {
+                return Err(EnvelopeError::Reserved(name.clone()));
+            }
+            if self.extended.iter().take(i).any(|earlier| earlier.name == *name) {
+                return Err(EnvelopeError::Repeated(name.clone()));
+            }
+        }
+        Ok(())
+    }
+
     /// The rules that hold for every signature, whatever its format.
     pub(crate) fn check(&self) -> Result<(), EnvelopeError> {
         if let Some(expiry) = self.expiry
@@ -150,6 +177,13 @@ impl SignedAttributes {
         {
             let signing_time = self.signing_time;
             return Err(EnvelopeError::ExpiryBeforeSigning { expiry, signing_time });
+        }
+        // A blank name is no plugin, and must not stand in for one that processes attributes.
+        if self.verification_plugin.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            return Err(EnvelopeError::BadHeader {
+                header: header::VERIFICATION_PLUGIN.to_owned(),
+                expected: "the name of a plugin",
+            });
         }
         // With a verification plugin named, unknown critical attributes are the plugin's to process.
         if self.verification_plugin.is_none()
@@ -184,8 +218,8 @@ pub(super) struct Collector {
     pub(super) extended: Vec<(String, AttributeValue)>,
 }
 
-/// Headers that must not be taken for extended attributes, whatever their case.
-const KNOWN: [&str; 8] = [
+/// Headers that must not be taken for extended attributes.
+pub(super) const KNOWN: [&str; 8] = [
     header::SIGNING_SCHEME,
     header::SIGNING_TIME,
     header::AUTHENTIC_SIGNING_TIME,
@@ -197,21 +231,14 @@ const KNOWN: [&str; 8] = [
 ];
 
 impl Collector {
-    /// Adds a header that the specification does not define. One that differs from a known name
-    /// (`KNOWN`, and `own` of the format) in case alone is refused: Go's JSON would take it for that.
+    /// Adds a header that the specification does not define.
     pub(super) fn extend(
         &mut self,
         name: String,
         value: AttributeValue,
-        own: &[&'static str],
     ) -> Result<(), EnvelopeError> {
         if self.extended.len() >= limits::EXTENDED_ATTRIBUTES {
             return Err(EnvelopeError::TooManyAttributes);
-        }
-        if let Some(known) =
-            own.iter().chain(&KNOWN).find(|known| known.eq_ignore_ascii_case(&name))
-        {
-            return Err(EnvelopeError::CaseDiffers { found: name, known });
         }
         self.extended.push((name, value));
         Ok(())

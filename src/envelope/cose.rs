@@ -157,7 +157,7 @@ fn collect(mut protected: Header) -> Result<Collector, EnvelopeError> {
         }
     }
     for (label, value) in protected.rest {
-        collector.extend(text_of(&label), attribute_value(value), &[])?;
+        collector.extend(text_of(&label), attribute_value(value))?;
     }
     Ok(collector)
 }
@@ -267,6 +267,7 @@ fn unsigned_message(draft: &Draft<'_>) -> Result<CoseSign1, EnvelopeError> {
 
 fn protected_header(draft: &Draft<'_>) -> Result<Header, EnvelopeError> {
     let attributes = draft.attributes;
+    attributes.check_extended(&[])?;
     let algorithm = draft.key_spec.cose_algorithm();
     let mut header = Header {
         alg: iana::Algorithm::from_i64(algorithm).map(RegisteredLabelWithPrivate::Assigned),

@@ -66,6 +66,12 @@ pub enum EnvelopeError {
         /// The name that it resembles.
         known: &'static str,
     },
+    /// An extended attribute, to be signed, with the name of another header.
+    #[error("extended attribute {0:?} has the name of a header that is not its own")]
+    Reserved(String),
+    /// Two extended attributes, to be signed, with one name.
+    #[error("extended attribute {0:?} occurs twice")]
+    Repeated(String),
     /// More attributes than a header may have.
     #[error("more than {limit} extended attributes", limit = limits::EXTENDED_ATTRIBUTES)]
     TooManyAttributes,

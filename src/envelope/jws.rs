@@ -16,7 +16,7 @@ use time::{OffsetDateTime, UtcDateTime, format_description::well_known};
 use super::{
     AttributeValue, Draft, Envelope, EnvelopeError, EnvelopeFormat, PAYLOAD_MEDIA_TYPE,
     SignedContent, SigningScheme, UnsignedAttributes,
-    attributes::{Collector, header},
+    attributes::{Collector, KNOWN, header},
     json::Unique,
 };
 use crate::{
@@ -164,7 +164,13 @@ fn collect(mut protected: Map<String, Value>) -> Result<Collector, EnvelopeError
         }
     }
     for (name, value) in protected {
-        collector.extend(name, attribute_value(value), &[ALG, CTY, CRIT])?;
+        // Go's JSON would take a name that differs in case alone for the known one.
+        if let Some(known) =
+            [ALG, CTY, CRIT].iter().chain(&KNOWN).find(|known| known.eq_ignore_ascii_case(&name))
+        {
+            return Err(EnvelopeError::CaseDiffers { found: name, known });
+        }
+        collector.extend(name, attribute_value(value))?;
     }
     Ok(collector)
 }
@@ -174,9 +180,10 @@ fn take_time(
     name: &str,
 ) -> Result<Option<UtcDateTime>, EnvelopeError> {
     let Some(text) = take_text(members, name)? else { return Ok(None) };
-    let time = OffsetDateTime::parse(&text, &well_known::Rfc3339)
-        .map_err(|_| bad(name, "a date and time of RFC 3339"))?;
-    Ok(Some(time.to_utc()))
+    // An offset can lead past the last year of the calendar.
+    let time = OffsetDateTime::parse(&text, &well_known::Rfc3339).ok();
+    let time = time.and_then(OffsetDateTime::checked_to_utc);
+    time.map(Some).ok_or_else(|| bad(name, "a date and time of RFC 3339"))
 }
 
 fn attribute_value(value: Value) -> AttributeValue {
@@ -234,6 +241,7 @@ pub(super) fn signing_input(draft: &Draft<'_>) -> Result<String, EnvelopeError> 
 
 fn protected_header(draft: &Draft<'_>) -> Result<Value, EnvelopeError> {
     let attributes = draft.attributes;
+    attributes.check_extended(&REGISTERED)?;
     let rfc3339 = |time: UtcDateTime| Value::from(Rfc3339(time).to_string());
     let mut members = Map::new();
     let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
@@ -241,7 +249,9 @@ fn protected_header(draft: &Draft<'_>) -> Result<Value, EnvelopeError> {
         let value = match &attribute.value {
             AttributeValue::Text(text) => Value::from(text.as_str()),
             AttributeValue::Integer(integer) => Value::from(*integer),
-            AttributeValue::Number(float) => Value::from(*float),
+            AttributeValue::Number(float) => serde_json::Number::from_f64(*float)
+                .map(Value::Number)
+                .ok_or_else(|| bad(&attribute.name, "a finite number"))?,
             AttributeValue::Boolean(boolean) => Value::from(*boolean),
             AttributeValue::Null => Value::Null,
             AttributeValue::Complex => {

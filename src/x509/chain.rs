@@ -177,6 +177,11 @@ impl CertificateChain {
     /// # Errors
     /// The first [`ChainError`] met, the cheap checks first.
     pub fn verify(&self, purpose: Purpose) -> Result<(), ChainError> {
+        // Roles follow from the order, so a wrong order would show as some requirement of a role.
+        for pair in self.certificates.windows(2) {
+            let [certificate, next] = pair else { continue };
+            issued_by_name(certificate, next)?;
+        }
         if let Some(violation) = profile::violations(&self.certificates, purpose).into_iter().next()
         {
             return Err(violation.into());
@@ -241,12 +246,17 @@ impl CertificateChain {
     }
 }
 
+fn issued_by_name(certificate: &Certificate, next: &Certificate) -> Result<(), ChainError> {
+    if certificate.issuer() == next.subject() {
+        return Ok(());
+    }
+    let (subject, issuer) = (certificate.subject().clone(), certificate.issuer().clone());
+    Err(ChainError::NotIssuedByNext { subject, issuer, next: next.subject().clone() })
+}
+
 fn verify_link(certificate: &Certificate, issuer: &Certificate) -> Result<(), ChainError> {
     let subject = || certificate.subject().clone();
-    if certificate.issuer() != issuer.subject() {
-        let (issuer, next) = (certificate.issuer().clone(), issuer.subject().clone());
-        return Err(ChainError::NotIssuedByNext { subject: subject(), issuer, next });
-    }
+    issued_by_name(certificate, issuer)?;
     if let CertificateSignature::Unknown(algorithm) = certificate.signature_algorithm() {
         let algorithm = algorithm.clone();
         return Err(ChainError::UnsupportedSignature { subject: subject(), algorithm });
