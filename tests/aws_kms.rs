@@ -421,3 +421,32 @@ fn cert_check_compares_the_chain_with_the_key_of_the_service() {
     let message = report["problems"][0]["message"].as_str().unwrap();
     assert!(message.starts_with("the leaf certificate is for EC-256 (sha256:"), "{message}");
 }
+
+#[test]
+fn commands_for_people_exit_by_what_the_key_service_said() {
+    let Some(ministack) = Ministack::or_skip() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let request = |endpoint: &str, extra: &str| {
+        kms(
+            home.path(),
+            &["cert", "request", "--id", "awskms:///alias/absent", "--subject", SUBJECT],
+        )
+        .args(["--to", "absent.csr", "--plugin-config", extra])
+        .args(["--plugin-config", &format!("aws-endpoint-url={endpoint}")])
+        .current_dir(home.path())
+        .finish()
+    };
+    let absent = request(&ministack.endpoint(), "timeout=20s").expect_status(8);
+    assert!(
+        absent.stderr.starts_with("error: key awskms:///alias/absent was not found"),
+        "{}",
+        absent.stderr
+    );
+    let denied = json!({ "__type": "AccessDeniedException", "message": "no" }).to_string();
+    let denied = FakeKms::start(Behaviour::Answer(400, denied));
+    request(&denied.endpoint(), "timeout=20s").expect_status(7);
+    let silent = FakeKms::start(Behaviour::Hang);
+    let late = request(&silent.endpoint(), "timeout=1s").expect_status(6);
+    assert!(late.stderr.contains("within 1 s"), "{}", late.stderr);
+    assert!(!home.path().join("absent.csr").exists());
+}

@@ -126,10 +126,14 @@ fn keys_are_added_listed_described_updated_and_deleted() {
     assert!(listed.lines().nth(1).unwrap().starts_with("* release  "), "{listed}");
 
     run(home.path(), &["key", "update", "other", "--default"]).expect_status(0);
+    run(home.path(), &["key", "update", "other", "--plugin-config", "timeout=1m"]).expect_status(0);
+    let wrong = run(home.path(), &["key", "update", "other", "--plugin-config", "aws-region=x"]);
+    assert!(wrong.expect_status(2).stderr.contains("aws-region"));
     let described =
         run(home.path(), &["key", "describe", "other", "--output", "json"]).expect_status(0);
     let described: Value = serde_json::from_str(&described.stdout).unwrap();
     assert_eq!((&described["default"], &described["id"]), (&json!(true), &json!(id)));
+    assert_eq!(described["pluginConfig"]["timeout"], "1m");
     assert_eq!(described["certificate"]["subject"], "CN=release,O=Acme,ST=WA,C=US");
 
     let copy = home.path().join("config/notation/kms/other.pem");

@@ -11,6 +11,7 @@ use crate::{
     fs,
     keys::{self, KeyOptions, KeyUri, SigningKey},
     limits,
+    plugin::{Config, check_config},
     x509::{CertificateChain, Name, Repaired, parse_bundle},
 };
 
@@ -36,7 +37,9 @@ pub(super) struct KeyArgs {
 impl KeyArgs {
     /// The settings, once every key is known to be one.
     pub(super) fn checked_config(&self) -> Result<BTreeMap<String, String>, Failure> {
-        checked_config(&self.id, &self.config)
+        let config: BTreeMap<_, _> = self.config.iter().cloned().collect();
+        check_config(&self.id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
+        Ok(config)
     }
 
     /// The key, ready to be asked. Nothing is asked yet.
@@ -50,19 +53,11 @@ pub(super) fn open_key(
     id: &KeyUri,
     config: &[(String, String)],
 ) -> Result<Box<dyn SigningKey>, Failure> {
-    let config = checked_config(id, config)?;
-    let secrets = Secrets { may_prompt: true };
-    let options = KeyOptions::new(&config, limits::COMMAND_TIMEOUT, &secrets);
-    Ok(keys::open(id, &options)?)
-}
-
-fn checked_config(
-    id: &KeyUri,
-    config: &[(String, String)],
-) -> Result<BTreeMap<String, String>, Failure> {
     let config: BTreeMap<_, _> = config.iter().cloned().collect();
-    crate::plugin::check_config(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
-    Ok(config)
+    let config = Config::parse(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let secrets = Secrets { may_prompt: true };
+    let options = KeyOptions::new(&config.provider, config.timeout, &secrets);
+    Ok(keys::open(id, &options)?)
 }
 
 /// `KEY=VALUE`

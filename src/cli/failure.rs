@@ -7,6 +7,8 @@ use serde_json::json;
 use crate::{
     config::{NoConfigurationFolder, SigningKeysError},
     keys::{KeyError, KeyErrorKind},
+    pki::PkiError,
+    sign::SignError,
     x509::BundleError,
 };
 
@@ -127,7 +129,7 @@ where
 
 fn classify(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
-        if let Some(key) = cause.downcast_ref::<KeyError>() {
+        if let Some(key) = key_error(cause) {
             return match key.kind() {
                 KeyErrorKind::Denied => Exit::Denied,
                 KeyErrorKind::Throttled | KeyErrorKind::Timeout | KeyErrorKind::Unavailable => {
@@ -152,4 +154,12 @@ fn classify(error: &anyhow::Error) -> Exit {
         }
     }
     Exit::Other
+}
+
+/// The key's own error, also where another error only passes it on.
+fn key_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a KeyError> {
+    match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(PkiError::Key(key)), _) | (_, Some(SignError::Key(key))) => Some(key),
+        _ => cause.downcast_ref(),
+    }
 }

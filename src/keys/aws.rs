@@ -22,7 +22,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     KeyError, KeyFuture, KeyOptions, KeyUri, Setting, SigningKey,
-    uri::{AwsKeyId, is_endpoint},
+    uri::{AwsKeyId, is_endpoint, without_user},
 };
 use crate::{
     algorithm::{KeySpec, SignatureAlgorithm},
@@ -91,7 +91,7 @@ fn check_settings(uri: &KeyUri, options: &KeyOptions<'_>) -> Result<(), KeyError
     {
         return bad(
             ENDPOINT,
-            url,
+            without_user(&url),
             "must be http:// or https://, a host, and maybe a port and a path",
         );
     }
@@ -217,12 +217,7 @@ impl AwsKey {
         }
         let shared = loader.load().await;
         if shared.region().is_none() {
-            return Err(KeyError::BadSetting {
-                key: self.name.clone(),
-                setting: REGION,
-                value: String::new(),
-                expected: "must name the key's region where neither the key reference, AWS_REGION nor the profile does",
-            });
+            return Err(KeyError::NoRegion { key: self.name.clone() });
         }
         let shared = match &self.profile {
             Some(profile) => Self::with_profile(shared, profile),
@@ -490,10 +485,11 @@ mod tests {
             "http://h:x",
             "http://h/?q",
         ] {
+            let told = without_user(bad);
             assert_eq!(
                 refusal(&[(ENDPOINT, bad)]).unwrap(),
                 format!(
-                    "key awskms:///alias/release: setting aws-endpoint-url is {bad:?}, and must be \
+                    "key awskms:///alias/release: setting aws-endpoint-url is {told:?}, and must be \
                      http:// or https://, a host, and maybe a port and a path"
                 )
             );

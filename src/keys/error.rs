@@ -53,6 +53,14 @@ pub enum KeyError {
         /// What it should be.
         expected: &'static str,
     },
+    /// No region for a key of AWS KMS.
+    #[error(
+        "key {key} has no region: name it by the key's ARN, plugin config aws-region, AWS_REGION or the profile"
+    )]
+    NoRegion {
+        /// The reference.
+        key: String,
+    },
     /// A key file that cannot be read.
     #[error("key {key} cannot be read")]
     File {

@@ -117,6 +117,14 @@ impl FromStr for KeyUri {
     }
 }
 
+/// A URL for an error text: what stands before an `@` may hold a password.
+pub(super) fn without_user(text: &str) -> String {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (_, rest))) => format!("{scheme}://…@{rest}"),
+        None => text.to_owned(),
+    }
+}
+
 fn provider_of(text: &str) -> Result<Provider, KeyUriError> {
     let known = PROVIDERS.into_iter().find(|provider| text.starts_with(provider.scheme()));
     if let Some(provider) = known {
@@ -137,7 +145,7 @@ fn provider_of(text: &str) -> Result<Provider, KeyUriError> {
         None if text.starts_with("alias/") => format!("did you mean awskms:///{text}?"),
         None => format!("the schemes are {schemes}"),
     };
-    Err(KeyUriError::UnknownScheme { text: text.to_owned(), hint })
+    Err(KeyUriError::UnknownScheme { text: without_user(text), hint })
 }
 
 fn after_scheme(text: &str) -> &str {
@@ -187,8 +195,11 @@ pub(super) struct AwsKeyId {
 
 impl AwsKeyId {
     pub(super) fn of(uri: &KeyUri) -> Result<Self, KeyUriError> {
-        let bad =
-            |part: String| KeyUriError::BadPart { text: uri.text.clone(), part, form: AWS_FORM };
+        let bad = |part: String| KeyUriError::BadPart {
+            text: without_user(&uri.text),
+            part,
+            form: AWS_FORM,
+        };
         let rest = uri.rest();
         let (endpoint, id) = if rest.starts_with("arn:") {
             (None, rest)
@@ -290,7 +301,7 @@ fn check_key_id(id: &str) -> Result<(), &'static str> {
 /// The path of a `file:` reference (RFC 8089), with `%XX` taken back.
 pub(super) fn file_path(uri: &KeyUri) -> Result<std::path::PathBuf, KeyUriError> {
     let bad = |part: &str| KeyUriError::BadPart {
-        text: uri.text.clone(),
+        text: without_user(&uri.text),
         part: part.to_owned(),
         form: FILE_FORM,
     };
@@ -393,8 +404,18 @@ mod tests {
         ];
         for (text, expected) in cases {
             let error = refused(text);
-            assert!(error.contains(text) && error.contains(expected), "{error}");
+            assert!(error.contains(&without_user(text)) && error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_in_a_reference_is_not_repeated() {
+        let error =
+            "awskms://user:hunter2@host/alias/x!".parse::<KeyUri>().unwrap_err().to_string();
+        assert!(
+            error.contains("awskms://…@host/alias/x!") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 
     #[test]

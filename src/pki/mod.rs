@@ -14,7 +14,7 @@ pub use lint::{Finding, Lint, lint};
 pub use request::CertificateRequest;
 
 use crate::{
-    algorithm::SignatureAlgorithm,
+    algorithm::{KeySpec, SignatureAlgorithm},
     keys::{KeyError, SigningKey},
     x509::{CertificateError, Name, PublicKey},
 };
@@ -42,6 +42,9 @@ pub enum PkiError {
         "key is {0}, and must be RSA of 2048, 3072 or 4096 bits or EC on P-256, P-384 or P-521"
     )]
     KeyUnsupported(String),
+    /// A padding of RSA for a key that is none.
+    #[error("key is {0}, and padding pkcs1 is for RSA keys alone")]
+    NotRsa(KeySpec),
     /// A subject that a trust policy cannot name.
     #[error(
         "subject {subject} has no {missing}, so no trust policy can name it: a trusted identity must \
@@ -92,7 +95,8 @@ fn algorithm_of(key: &PublicKey, padding: RsaPadding) -> Result<SignatureAlgorit
     let spec = key.key_spec().ok_or_else(|| PkiError::KeyUnsupported(key.to_string()))?;
     Ok(match padding {
         RsaPadding::Pkcs1 if spec.is_rsa() => SignatureAlgorithm::RsaPkcs1(spec.hash()),
-        _ => spec.signature_algorithm(),
+        RsaPadding::Pkcs1 => return Err(PkiError::NotRsa(spec)),
+        RsaPadding::Pss => spec.signature_algorithm(),
     })
 }
 

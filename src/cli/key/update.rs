@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use super::add::usable_chain;
 use crate::{
-    cli::{Outcome, args, output},
+    cli::{
+        Outcome, args,
+        failure::{Exit, Failure},
+        output,
+    },
     config::{Directories, SigningKeys},
     fs,
-    plugin::CERT_CHAIN,
+    plugin::{self, CERT_CHAIN},
     x509::to_pem,
 };
 
@@ -17,11 +21,14 @@ pub(in crate::cli) struct Args {
     /// Name of the key
     name: String,
     /// New certificates of the key, in any order, as PEM, DER or PKCS#7
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["id", "default"])]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["id", "config", "default"])]
     cert_chain: Option<PathBuf>,
     /// New reference of the key
     #[arg(long, value_name = "URI")]
     id: Option<crate::keys::KeyUri>,
+    /// A setting of the key's provider to add or to change; may be repeated
+    #[arg(long = "plugin-config", value_name = "KEY=VALUE", value_parser = args::key_value)]
+    config: Vec<(String, String)>,
     /// Make this the key that `notation sign` takes without --key
     #[arg(long)]
     default: bool,
@@ -34,6 +41,11 @@ impl Args {
         let key = keys.find_mut(&self.name)?;
         if let Some(id) = &self.id {
             key.id = Some(id.as_str().to_owned());
+        }
+        key.plugin_config.extend(self.config.iter().cloned());
+        if let Some(Ok(id)) = key.id.as_deref().map(str::parse) {
+            plugin::check_config(&id, &key.plugin_config)
+                .map_err(|error| Failure::new(Exit::Usage, error))?;
         }
         if let Some(path) = &self.cert_chain {
             let chain = usable_chain(path)?;
