@@ -286,6 +286,20 @@ fn labels_of_cose_are_compared_byte_for_byte() {
 }
 
 #[test]
+fn crit_of_a_jws_lists_nothing_twice_and_no_header_that_only_informs() {
+    let listed = |critical: Value| with_protected(|header| header["crit"] = critical);
+    refused(JWS, &listed(json!([SCHEME, SCHEME])), &format!("crit lists {SCHEME:?} twice"));
+    let wanted = format!("crit lists {SIGNING_TIME}, which must not be critical");
+    refused(JWS, &listed(json!([SCHEME, SIGNING_TIME])), &wanted);
+    for registered in ["crit", "cty", "x5c", "kid", "jku", "x5t#S256", "typ"] {
+        let wanted = format!("crit lists {registered}, a header of the envelope's own standard");
+        refused(JWS, &listed(json!([SCHEME, registered])), &wanted);
+    }
+    refused(JWS, &listed(json!([SCHEME, 1])), "crit is not an array of strings");
+    refused(JWS, &listed(json!([SCHEME, "b64"])), "crit lists \"b64\", which is not a protected");
+}
+
+#[test]
 fn what_crit_of_a_cose_message_lists_is_there_and_understood() {
     let listed = |label: i64| {
         cose(|m| {
@@ -311,6 +325,35 @@ fn what_crit_of_a_cose_message_lists_is_there_and_understood() {
         set(m, "com.example.attribute", Cbor::from(1));
     });
     refused(COSE, &other, &format!("header {SCHEME} is not listed in crit"));
+}
+
+#[test]
+fn a_cose_message_needs_the_payloads_content_type_and_certificates() {
+    let other = cose(|m| {
+        m.protected.header.content_type = Some(coset::ContentType::Text("text/plain".to_owned()));
+    });
+    refused(COSE, &other, "content type \"text/plain\" is not");
+    let number = iana::CoapContentFormat::Json;
+    let number =
+        cose(|m| m.protected.header.content_type = Some(coset::ContentType::Assigned(number)));
+    refused(COSE, &number, "content type \"50\" is not");
+    let only_unprotected =
+        cose(|m| m.unprotected.content_type = m.protected.header.content_type.take());
+    refused(COSE, &only_unprotected, "header content type (3) is missing");
+    let chain = |value: Option<Cbor>| {
+        cose(|m| {
+            m.unprotected.rest.clear();
+            m.unprotected.rest.extend(value.map(|value| (Label::Int(33), value)));
+        })
+    };
+    refused(COSE, &chain(None), "certificate chain is missing or empty");
+    refused(COSE, &chain(Some(Cbor::Array(vec![]))), "certificate chain is missing or empty");
+    let leaf = Cbor::from(pki().chain.leaf().as_der());
+    refused(COSE, &chain(Some(leaf.clone())), "x5chain (33) is not an array of byte strings");
+    let mixed = Cbor::Array(vec![leaf, Cbor::Null]);
+    refused(COSE, &chain(Some(mixed)), "x5chain (33) is not an array of byte strings");
+    let broken = Cbor::Array(vec![Cbor::Bytes(vec![1, 2, 3])]);
+    refused(COSE, &chain(Some(broken)), "certificate 1 of the chain cannot be read");
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod components;
 #[cfg(test)]
 mod envelopes;
 #[cfg(test)]
+mod hostile_certificates;
+#[cfg(test)]
 mod hostile_envelopes;
 #[cfg(test)]
 mod interop;

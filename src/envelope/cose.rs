@@ -190,7 +190,7 @@ fn take_time(
     time.map(Some).ok_or_else(|| bad(name, expected))
 }
 
-/// Fractions SHOULD NOT be used, so they are legal, and cut to the millisecond.
+/// Fractions SHOULD NOT be used, so they are legal.
 fn from_float(seconds: f64) -> Option<UtcDateTime> {
     let duration = time::Duration::checked_seconds_f64(seconds)?;
     UtcDateTime::UNIX_EPOCH.checked_add(duration)
@@ -218,14 +218,6 @@ fn read_x5chain(value: Option<Value>) -> Result<CertificateChain, EnvelopeError>
 }
 
 fn read_unprotected(mut unprotected: Header) -> Result<UnsignedAttributes, EnvelopeError> {
-    let signed = [
-        (unprotected.alg.is_some(), "alg (1)"),
-        (!unprotected.crit.is_empty(), "crit (2)"),
-        (unprotected.content_type.is_some(), "content type (3)"),
-    ];
-    if let Some((_, name)) = signed.iter().find(|(present, _)| *present) {
-        return Err(EnvelopeError::WrongBucket { header: (*name).to_owned(), bucket: "protected" });
-    }
     let rest = &mut unprotected.rest;
     let signing_agent = take_text(rest, header::SIGNING_AGENT)?;
     let timestamp = match take(rest, &Label::Text(header::TIMESTAMP.to_owned())) {

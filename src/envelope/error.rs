@@ -101,6 +101,12 @@ pub enum EnvelopeError {
     /// A critical header that the envelope's standard defines.
     #[error("crit lists {0}, a header of the envelope's own standard")]
     CriticalRegistered(String),
+    /// A critical header that is listed more than once (RFC 7515, section 4.1.11).
+    #[error("crit lists {0:?} twice")]
+    CriticalTwice(String),
+    /// A critical header that only informs (signature-specification.md, "Signed Attributes").
+    #[error("crit lists {0}, which must not be critical")]
+    NotToBeCritical(&'static str),
     /// A critical attribute that nobody here understands.
     #[error("critical attribute {0:?} is unknown, and the signature names no verification plugin")]
     UnknownCritical(String),

@@ -138,6 +138,13 @@ fn take_critical(protected: &mut Map<String, Value>) -> Result<Vec<String>, Enve
         if REGISTERED.contains(&name.as_str()) {
             return Err(EnvelopeError::CriticalRegistered(name));
         }
+        // Both are invalid signatures for notation, and no clause allows them.
+        if name == header::SIGNING_TIME {
+            return Err(EnvelopeError::NotToBeCritical(header::SIGNING_TIME));
+        }
+        if names.contains(&name) {
+            return Err(EnvelopeError::CriticalTwice(name));
+        }
         names.push(name);
     }
     Ok(names)

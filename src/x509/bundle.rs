@@ -36,6 +36,16 @@ pub enum BundleError {
         /// Counted from one.
         number: usize,
     },
+    /// A PEM block that does not begin at the start of a line (RFC 7468, section 2).
+    #[error(
+        "{blocks} PEM blocks, but {read} begin at the start of a line: put each on lines of its own"
+    )]
+    HiddenBlock {
+        /// How many there are.
+        blocks: usize,
+        /// How many can be read.
+        read: usize,
+    },
     /// A broken PKCS#7 bundle.
     #[error("PKCS#7 bundle is not DER SignedData with certificates (RFC 5652, section 5.1)")]
     BrokenPkcs7,
@@ -50,6 +60,8 @@ pub enum BundleError {
     },
 }
 
+const PEM_BEGIN: &[u8] = b"-----BEGIN ";
+
 /// Reads the certificates of a file, in its order: PEM blocks, DER certificates one behind the other,
 /// or a PKCS#7 bundle in PEM or DER.
 ///
@@ -59,10 +71,9 @@ pub fn parse_bundle(bytes: &[u8]) -> Result<Vec<Certificate>, BundleError> {
     if bytes.len() > limits::CERTIFICATE_FILE_BYTES {
         return Err(BundleError::TooLarge(bytes.len()));
     }
-    let encoded = if bytes.windows(11).any(|window| window == b"-----BEGIN ") {
-        from_pem(bytes)?
-    } else {
-        from_der(bytes)?
+    let encoded = match bytes.windows(PEM_BEGIN.len()).filter(|w| *w == PEM_BEGIN).count() {
+        0 => from_der(bytes)?,
+        blocks => from_pem(bytes, blocks)?,
     };
     match encoded.len() {
         0 => return Err(BundleError::NoCertificate),
@@ -96,9 +107,13 @@ pub fn to_pem(chain: &CertificateChain) -> String {
     text
 }
 
-fn from_pem(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
+/// Reads that many blocks. The parser passes over one that does not begin its line, after a byte order
+/// mark for example, and a chain would lose a certificate.
+fn from_pem(bytes: &[u8], blocks: usize) -> Result<Vec<Vec<u8>>, BundleError> {
     let mut encoded = Vec::new();
+    let mut read = 0;
     for (i, block) in Pem::iter_from_buffer(bytes).enumerate() {
+        read = i + 1;
         let block = block.map_err(|_| BundleError::BrokenPem { number: i + 1 })?;
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" => encoded.push(block.contents),
@@ -112,7 +127,7 @@ fn from_pem(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
             return Err(BundleError::TooManyCertificates);
         }
     }
-    Ok(encoded)
+    if read == blocks { Ok(encoded) } else { Err(BundleError::HiddenBlock { blocks, read }) }
 }
 
 fn from_der(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {

@@ -298,12 +298,20 @@ impl Extensions {
             let value: extensions::KeyUsage = whole(extension.value)?;
             self.key_usage = Some(KeyUsage { critical, bits: value.flags });
         } else if extension.oid == OID_X509_EXT_EXTENDED_KEY_USAGE {
-            let purposes: Vec<Oid<'_>> = whole(extension.value)?;
-            let purposes = purposes.iter().map(Oid::to_id_string).collect();
+            let purposes: Vec<Any<'_>> = whole(extension.value)?;
+            let purposes = purposes.iter().map(purpose).collect::<Result<_, _>>()?;
             self.extended_key_usage = Some(ExtendedKeyUsage { critical, purposes });
         }
         Ok(())
     }
+}
+
+/// The parser would take the contents of any element for an object identifier.
+fn purpose(any: &Any<'_>) -> Result<String, ()> {
+    if any.class() != Class::Universal || any.tag() != Tag::Oid {
+        return Err(());
+    }
+    any.as_oid().map(|oid| oid.to_id_string()).map_err(|_| ())
 }
 
 /// Parses a value that must fill its bytes.
@@ -348,11 +356,20 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// The contents of the DER element of that tag, and what follows it.
+/// The contents of the DER element of that tag, and what follows it. The parser takes lengths in more
+/// bytes than they need, which outside of the signed part would give one certificate many encodings.
 fn element(bytes: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
     let (rest, any) = Any::from_der(bytes).ok()?;
     let constructed = tag == Tag::Sequence;
-    let fits = any.class() == Class::Universal
+    let header = bytes.len() - rest.len() - any.data.len();
+    let shortest = match any.data.len() {
+        0..0x80 => 2,
+        0x80..0x100 => 3,
+        0x100..0x1_0000 => 4,
+        _ => 5,
+    };
+    let fits = header == shortest
+        && any.class() == Class::Universal
         && any.tag() == tag
         && any.header.is_constructed() == constructed;
     fits.then_some((any.data, rest))

@@ -248,9 +248,10 @@ fn attribute_type(name: &str) -> Result<(String, ObjectIdentifier), NameError> {
     Ok((kind.to_owned(), oid))
 }
 
-/// Drops spaces around a value, but not an escaped one at its end.
+/// Drops spaces around a value, but not an escaped one at its end, and no white space but U+0020:
+/// that is a part of the value.
 fn trim_unescaped(value: &str) -> &str {
-    let value = value.trim_start();
+    let value = value.trim_start_matches(' ');
     let trimmed = value.trim_end_matches(' ');
     let backslashes = trimmed.chars().rev().take_while(|&c| c == '\\').count();
     let keep = if backslashes % 2 == 1 { trimmed.len() + 1 } else { trimmed.len() };
