@@ -458,9 +458,13 @@ fn a_payload_is_json_whatever_it_says() {
     refused(JWS, &with_payload(b"hello"), "payload cannot be used");
     refused(JWS, &with_payload(&[0xff]), "payload cannot be used");
     refused(JWS, &with_payload(b"{} {}"), "payload cannot be used");
-    for not_a_payload in
-        [&b"{}"[..], b"[]", br#"{"targetArtifact":[]}"#, br#"{"targetArtifact":{}}"#]
-    {
+    for not_an_object in [&b"[]"[..], b"null", b"\"text\"", b"1"] {
+        let wanted = "payload is not a JSON object with the object targetArtifact";
+        refused(JWS, &with_payload(not_an_object), wanted);
+        let payload = not_an_object.to_vec();
+        refused(COSE, &cose(move |m| m.payload = Some(payload)), wanted);
+    }
+    for not_a_payload in [&b"{}"[..], br#"{"targetArtifact":[]}"#, br#"{"targetArtifact":{}}"#] {
         let content = judge(JWS, &with_payload(not_a_payload)).unwrap();
         assert!(content.payload().is_err(), "{not_a_payload:?}");
     }

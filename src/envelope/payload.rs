@@ -45,7 +45,8 @@ impl Payload {
         if bytes.len() > limits::PAYLOAD_BYTES {
             return Err(PayloadError::TooLarge(bytes.len()));
         }
-        json::parse(bytes).map_err(PayloadError::Malformed)
+        let value = json::parse(bytes).map_err(PayloadError::Malformed)?;
+        if value.is_object() { Ok(value) } else { Err(PayloadError::NoTargetArtifact) }
     }
 
     /// Reads a payload. A member that occurs twice is refused at any depth; unknown members are not
