@@ -8,6 +8,7 @@ use der::{
 };
 use x509_cert::attr::AttributeTypeAndValue as EncodedAttribute;
 use x509_parser::{
+    asn1_rs::ToDer,
     prelude::FromDer,
     x509::{AttributeTypeAndValue, X509Name},
 };
@@ -346,10 +347,8 @@ fn read_attribute(attribute: &AttributeTypeAndValue<'_>) -> NameAttribute {
     let dotted = attribute.attr_type().to_id_string();
     let short = TYPES.iter().find(|(_, oid)| *oid == dotted).map(|(short, _)| (*short).to_owned());
     let any = attribute.attr_value();
-    let der = u8::try_from(any.header.tag().0)
-        .ok()
-        .and_then(|tag| AnyRef::new(Tag::try_from(tag).ok()?, any.data).ok()?.to_der().ok())
-        .unwrap_or_else(|| any.data.to_vec());
+    // With its class: [12] IMPLICIT is no UTF8String.
+    let der = any.to_der_vec().unwrap_or_default();
     let value = AnyRef::from_der(&der).ok().and_then(decode_value);
     NameAttribute { kind: short.unwrap_or(dotted), value, der }
 }
