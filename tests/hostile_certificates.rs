@@ -291,6 +291,27 @@ fn spaces_of_other_alphabets_belong_to_the_value() {
     }
 }
 
+#[test]
+fn a_value_of_another_class_is_no_text() {
+    // UTF8String, [12], [APPLICATION 12], UniversalString
+    for (tag, text) in [
+        (0x0c, "O=Acme"),
+        (0x8c, "O=#8c0441636d65"),
+        (0x4c, "O=#4c0441636d65"),
+        (0x1c, "O=#1c0441636d65"),
+    ] {
+        let mut der = "O=Acme".parse::<Name>().unwrap().as_der().to_vec();
+        let at = der.len() - 6;
+        assert_eq!(der[at], 0x0c);
+        der[at] = tag;
+        let name = Name::from_der(&der).unwrap();
+        assert_eq!(name.to_string(), text);
+        assert_eq!(name.value("O"), Some("Acme".to_owned()).filter(|_| tag == 0x0c));
+    }
+    let name: Name = "O=#5c0161".parse().unwrap();
+    assert_eq!(name.to_string(), "O=#5c0161");
+}
+
 proptest! {
     #[test]
     fn a_chain_is_repaired_from_any_order(seed in any::<u64>()) {
