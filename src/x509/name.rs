@@ -153,8 +153,10 @@ impl fmt::Debug for Name {
 
 impl fmt::Display for NameAttribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_dotted = self.kind.starts_with(|c: char| c.is_ascii_digit());
         match &self.value {
-            Some(value) if !self.kind.starts_with(|c: char| c.is_ascii_digit()) => {
+            // `O=` is refused as a slip of the hand where text is read.
+            Some(value) if !is_dotted && !value.is_empty() => {
                 write!(f, "{}={}", self.kind, Escaped(value))
             }
             _ => write!(f, "{}=#{}", self.kind, crate::crypto::hex(&self.der)),
@@ -245,8 +247,12 @@ fn attribute_type(name: &str) -> Result<(String, ObjectIdentifier), NameError> {
         .iter()
         .find(|(short, dotted)| short.eq_ignore_ascii_case(wanted) || *dotted == wanted);
     let (kind, dotted) = known.map_or((wanted, wanted), |(short, dotted)| (*short, *dotted));
-    let oid = dotted.parse().map_err(|_| NameError::UnknownType(name.to_owned()))?;
-    Ok((kind.to_owned(), oid))
+    let unknown = || NameError::UnknownType(name.to_owned());
+    // The parser's arithmetic wraps at 32 bits, and another type would come of it.
+    if dotted.split('.').any(|arc| arc.parse::<u32>().is_err()) {
+        return Err(unknown());
+    }
+    Ok((kind.to_owned(), dotted.parse().map_err(|_| unknown())?))
 }
 
 /// Drops spaces around a value, but not an escaped one at its end, and no white space but U+0020:
