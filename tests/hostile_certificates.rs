@@ -308,8 +308,19 @@ fn a_value_of_another_class_is_no_text() {
         assert_eq!(name.to_string(), text);
         assert_eq!(name.value("O"), Some("Acme".to_owned()).filter(|_| tag == 0x0c));
     }
-    let name: Name = "O=#5c0161".parse().unwrap();
-    assert_eq!(name.to_string(), "O=#5c0161");
+    for text in ["O=#5c0161", "O=#0c00"] {
+        assert_eq!(text.parse::<Name>().unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn a_type_whose_numbers_are_too_large_is_refused() {
+    for kind in ["1.2.4294967296", "1.2.99999999999999999999", "999999999999999999", "1.2.", "1"] {
+        let error = format!("{kind}=#0500").parse::<Name>().unwrap_err();
+        assert!(error.to_string().starts_with(&format!("attribute type {kind:?} is not known")));
+    }
+    let largest = "1.2.4294967295=#0500";
+    assert_eq!(largest.parse::<Name>().unwrap().to_string(), largest);
 }
 
 proptest! {
