@@ -19,7 +19,7 @@ pub enum FileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// `read`, `written`, `copied` or `removed`.
+        /// `read`, `written`, `copied`, `renamed` or `removed`.
         verb: &'static str,
         /// Why.
         #[source]
@@ -40,6 +40,12 @@ impl FileError {
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether there is a file already where there should be none.
+    #[must_use]
+    pub fn is_already_there(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
     }
 
     fn io(path: &Path, verb: &'static str) -> impl Fn(io::Error) -> Self {
@@ -88,6 +94,30 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErro
     replace(path, mode, "written", |file| file.write_all(bytes))
 }
 
+/// Writes a file as [`write_atomic`] does, but only where there is none.
+///
+/// # Errors
+/// [`FileError::Io`], for which [`FileError::is_already_there`] tells whether there is one.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let error = FileError::io(path, "written");
+    create_parent(path).map_err(&error)?;
+    // Whoever makes the name first has it. Not every file system has links, or a rename that replaces
+    // nothing.
+    create(path, mode).map_err(&error)?;
+    write_atomic(path, bytes, mode).inspect_err(|_| {
+        // What failed is told already.
+        let _ = fs::remove_file(path);
+    })
+}
+
+/// Renames a file or a folder.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::io(from, "renamed"))
+}
+
 /// Copies a file as [`write_atomic`] writes one.
 ///
 /// # Errors
@@ -110,6 +140,18 @@ pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Whether a folder holds nothing, or is not there.
+///
+/// # Errors
+/// [`FileError::Io`], also where it is no folder.
+pub fn is_empty_folder(path: &Path) -> Result<bool, FileError> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(FileError::io(path, "read")(error)),
+    }
+}
+
 /// Makes a folder, with those above it.
 ///
 /// # Errors
@@ -125,10 +167,7 @@ fn replace(
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> Result<(), FileError> {
     let error = FileError::io(path, verb);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).map_err(&error)?;
-    }
+    create_parent(path).map_err(&error)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let random: [u8; 8] = crypto::random();
     let temporary = path.with_file_name(format!(".{name}.{}", crypto::hex(&random)));
@@ -142,6 +181,13 @@ fn replace(
         let _ = fs::remove_file(&temporary);
     }
     written.map_err(error)
+}
+
+fn create_parent(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => fs::create_dir_all(folder),
+        None => Ok(()),
+    }
 }
 
 #[cfg(unix)]
@@ -179,6 +225,20 @@ mod tests {
         assert!(replace(&path, 0o600, "written", full).is_err());
         assert_eq!(read_bounded(&path, 10).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_replaces_none_and_leaves_none_where_it_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/file");
+        write_new(&path, b"first", 0o600).unwrap();
+        assert!(write_new(&path, b"second", 0o600).unwrap_err().is_already_there());
+        assert_eq!(read_bounded(&path, 10).unwrap(), b"first");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        // As long as a name may be, so that there is no room for the temporary one.
+        let long = folder.path().join("n".repeat(255));
+        assert!(!write_new(&long, b"", 0o600).unwrap_err().is_already_there());
+        assert!(!long.exists());
     }
 
     #[cfg(unix)]

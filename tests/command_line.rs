@@ -427,6 +427,46 @@ fn quickstart_signs_what_notation_verifies_and_runs_twice_without_harm() {
 }
 
 #[test]
+fn quickstart_takes_no_folder_that_holds_what_it_did_not_make() {
+    let home = tempfile::tempdir().unwrap();
+    local_key(home.path(), KeySpec::Ec256);
+    let key = home.path().join("qs/keys/root.key.pem");
+    fs::create_dir_all(key.parent().unwrap()).unwrap();
+    fs::rename(home.path().join("EC-256.key.pem"), &key).unwrap();
+    let before = fs::read(&key).unwrap();
+    let refused = run(home.path(), &["quickstart", "--to", "qs"]).expect_status(2);
+    assert_eq!(
+        refused.stderr,
+        "error: folder qs is not empty, and no quickstart made it\n\nhint: --to DIR takes another\n"
+    );
+    assert_eq!(fs::read(&key).unwrap(), before);
+    assert_eq!(fs::read_dir(home.path().join("qs")).unwrap().count(), 1);
+}
+
+#[test]
+fn quickstart_keeps_keys_that_it_cannot_use_any_more() {
+    let home = tempfile::tempdir().unwrap();
+    let words = ["quickstart", "--to", "qs"];
+    run(home.path(), &words).expect_status(0);
+    let names = ["root.key.pem", "issuing.key.pem", "signing.key.pem"];
+    let read = |folder: &str| {
+        names.map(|name| fs::read(home.path().join("qs").join(folder).join(name)).unwrap())
+    };
+    let first = read("keys");
+    fs::write(home.path().join("qs/keys/chain.pem"), "damaged").unwrap();
+    let second = run(home.path(), &words).expect_status(0).stdout;
+    assert!(second.contains("keys of an earlier run, which cannot be used: "), "{second}");
+    assert_eq!(read("keys.old-1"), first);
+
+    let other = fs::read(home.path().join("qs/keys.old-1/signing.key.pem")).unwrap();
+    fs::write(home.path().join("qs/keys/signing.key.pem"), &other).unwrap();
+    let renewed = read("keys");
+    let third = run(home.path(), &words).expect_status(0).stdout;
+    assert!(third.contains("the chain's leaf certificate is of another key"), "{third}");
+    assert_eq!((read("keys.old-1"), read("keys.old-2")), (first, renewed));
+}
+
+#[test]
 fn a_request_of_an_rsa_key_is_signed_with_the_padding_that_was_asked_for() {
     let Some(openssl) = Openssl::or_skip() else { return };
     let home = openssl.path("");

@@ -98,7 +98,12 @@ impl Failure {
         text
     }
 
-    /// The same for a script.
+    /// The error and its causes, `error: cause: cause`.
+    pub(super) fn one_line(&self) -> String {
+        self.causes().join(": ")
+    }
+
+    /// The error, its causes and the hint, for a script.
     pub(super) fn json(&self) -> serde_json::Value {
         let causes = self.causes();
         let (message, causes) =

@@ -1,13 +1,16 @@
 //! `quickstart`: everything that a signature needs, made, used and verified in one folder.
 //!
-//! What is there already is kept, so a second run signs nothing twice.
+//! What is there already is kept, so a second run signs nothing twice. A folder of somebody else's is left
+//! alone.
+
+mod hierarchy;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-use time::{Duration, UtcDateTime};
+use time::UtcDateTime;
 
 use super::{
     Outcome, block_on,
@@ -15,19 +18,20 @@ use super::{
     output, plugin,
 };
 use crate::{
-    algorithm::KeySpec,
     config::{self, Directories, KeyEntry, SigningKeys},
     envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
     fs,
     keys::{SigningKey, file::FileKey},
     limits,
     oci::{Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, Manifest},
-    pki::{CertificateTemplate, Issuer},
     registry::layout::ImageLayout,
     sign::{SignRequest, sign_envelope},
-    x509::{CertificateChain, Name, Purpose, Rfc3339, parse_bundle, to_pem},
+    x509::{CertificateChain, Name, Rfc3339, parse_bundle, to_pem},
 };
+use hierarchy::Hierarchy;
 
+/// Tells a later run that the folder is its own.
+const MARKER: &str = ".notation-kms-quickstart";
 const NAME: &str = "quickstart";
 const TAG: &str = "v1";
 const SCOPE: &str = "local/quickstart";
@@ -46,7 +50,7 @@ pub(super) struct Args {
     /// What to pack and sign; a small page where it is left out
     #[arg(value_name = "FILE")]
     path: Option<PathBuf>,
-    /// Folder for everything that is made
+    /// Folder for everything that is made: a new or an empty one, or that of an earlier run
     #[arg(long, value_name = "DIR", default_value = "notation-quickstart")]
     to: PathBuf,
 }
@@ -65,7 +69,7 @@ impl Args {
             Some(path) => fs::read_bounded(path, limits::QUICKSTART_FILE_BYTES)
                 .map_err(|error| Failure::new(Exit::Usage, error))?,
         };
-        fs::create_folder(&self.to)?;
+        claim(&self.to)?;
         let root =
             std::path::absolute(&self.to).map_err(|error| Failure::new(Exit::Other, error))?;
         let directories = Directories::under(root.join("config"));
@@ -76,14 +80,15 @@ impl Args {
 
 impl Quickstart {
     async fn run(&self, content: &[u8]) -> Outcome {
-        let chain = self.hierarchy().await?;
-        self.step("key and certificates", &self.root.join("keys"))?;
-        self.configure(&chain)?;
+        let subject = SUBJECT.parse::<Name>()?;
+        let keys = Hierarchy::open_or_create(self.root.join("keys"), subject, self.now).await?;
+        self.step("key and certificates", keys.folder())?;
+        self.configure(&keys)?;
         self.step("trust store, trust policy, plugin", &self.directories.config)?;
         let layout = ImageLayout::open_or_create(self.root.join("layout"))?;
         let artifact = pack(&layout, content)?;
         self.step(&format!("artifact {}", artifact.digest), layout.root())?;
-        let envelope = self.signature(&layout, &artifact, &chain).await?;
+        let envelope = self.signature(&layout, &artifact, &keys).await?;
         let signer = self.verify(&envelope, &artifact)?;
         output::line(&format!("verified: signed by {signer}, up to the root in the trust store"))?;
         let refusal = refuse_a_changed_byte(&envelope)?;
@@ -96,54 +101,10 @@ impl Quickstart {
         output::line(&format!("made: {what}\n      {}", path.display()))
     }
 
-    fn key_path(&self, name: &str) -> PathBuf {
-        self.root.join("keys").join(format!("{name}.key.pem"))
-    }
-
-    fn chain_path(&self) -> PathBuf {
-        self.root.join("keys").join("chain.pem")
-    }
-
-    /// The chain of an earlier run that can still be used, else a new one with new keys.
-    async fn hierarchy(&self) -> Result<CertificateChain, Failure> {
-        if let Some(chain) = self.chain_so_far() {
-            return Ok(chain);
-        }
-        let [root_key, issuing_key, signing_key] =
-            [self.new_key("root")?, self.new_key("issuing")?, self.new_key("signing")?];
-        let years = |n: i64| (self.now, self.now + Duration::days(365 * n));
-        let root = ca("Quickstart root", years(10), 1)?.issue(&root_key, Issuer::Itself).await?;
-        let by_root = Issuer::Ca(&root, &root_key);
-        let issuing =
-            ca("Quickstart issuing CA", years(5), 0)?.issue(&issuing_key, by_root).await?;
-        let by_issuing = Issuer::Ca(&issuing, &issuing_key);
-        let leaf = CertificateTemplate::code_signing(name(SUBJECT)?, years(1))
-            .issue(&signing_key, by_issuing)
-            .await?;
-        let chain = CertificateChain::from_ordered(vec![leaf, issuing, root])?;
-        fs::write_atomic(&self.chain_path(), to_pem(&chain).as_bytes(), 0o644)?;
-        Ok(chain)
-    }
-
-    fn chain_so_far(&self) -> Option<CertificateChain> {
-        let bytes = fs::read_bounded(&self.chain_path(), limits::CERTIFICATE_FILE_BYTES).ok()?;
-        let chain = CertificateChain::from_ordered(parse_bundle(&bytes).ok()?).ok()?;
-        let usable = chain.verify(Purpose::CodeSigning).is_ok()
-            && chain.check_validity(self.now).is_ok()
-            && self.key_path("signing").exists();
-        usable.then_some(chain)
-    }
-
-    fn new_key(&self, name: &str) -> Result<FileKey, Failure> {
-        let (pem, key) = FileKey::generate(KeySpec::Ec256)?;
-        fs::write_atomic(&self.key_path(name), pem.as_bytes(), 0o600)?;
-        Ok(key)
-    }
-
     /// Notation's own files: trust store, trust policy, key, plugin.
-    fn configure(&self, chain: &CertificateChain) -> Outcome {
+    fn configure(&self, hierarchy: &Hierarchy) -> Outcome {
         let directories = &self.directories;
-        let root = CertificateChain::from_ordered(vec![chain.root().clone()])?;
+        let root = CertificateChain::from_ordered(vec![hierarchy.chain.root().clone()])?;
         let anchor = directories.trust_store(NAME).join("root.pem");
         fs::write_atomic(&anchor, to_pem(&root).as_bytes(), 0o644)?;
         let policy = serde_json::json!({"version": "1.0", "trustPolicies": [{
@@ -155,10 +116,10 @@ impl Quickstart {
         }]});
         let policy = format!("{policy:#}\n");
         fs::write_atomic(&directories.trust_policy(), policy.as_bytes(), 0o600)?;
-        let chain_path = super::args::text_of(&self.chain_path())?;
+        let chain_path = super::args::text_of(&hierarchy.chain_path())?;
         let key = KeyEntry::new(
             NAME,
-            &format!("file://{}", self.key_path("signing").display()),
+            &format!("file://{}", hierarchy.key_path().display()),
             crate::plugin::NAME,
             [("cert-chain".to_owned(), chain_path)].into(),
         );
@@ -175,7 +136,7 @@ impl Quickstart {
         &self,
         layout: &ImageLayout,
         artifact: &Descriptor,
-        chain: &CertificateChain,
+        hierarchy: &Hierarchy,
     ) -> Result<Vec<u8>, Failure> {
         for manifest in layout.signatures(artifact)? {
             let Some(layer) = manifest.layers.first() else { continue };
@@ -185,7 +146,8 @@ impl Quickstart {
                 return Ok(envelope);
             }
         }
-        let key = FileKey::from_pem_file(&self.key_path("signing"))?;
+        let chain = &hierarchy.chain;
+        let key = FileKey::from_pem_file(&hierarchy.key_path())?;
         let envelope = self.sign(&key, artifact, chain).await?;
         let created = Rfc3339(self.now).to_string();
         let manifest =
@@ -228,17 +190,19 @@ impl Quickstart {
     }
 }
 
-fn name(text: &str) -> Result<Name, Failure> {
-    Ok(text.parse::<Name>()?)
-}
-
-fn ca(
-    common_name: &str,
-    validity: (UtcDateTime, UtcDateTime),
-    path_length: u8,
-) -> Result<CertificateTemplate, Failure> {
-    let subject = name(&format!("CN={common_name},O=Notation Quickstart,ST=WA,C=US"))?;
-    Ok(CertificateTemplate::ca(subject, validity, path_length))
+/// Takes a folder that is new or empty, or that an earlier run made.
+fn claim(folder: &Path) -> Outcome {
+    let marker = folder.join(MARKER);
+    if marker.exists() {
+        return Ok(());
+    }
+    if !fs::is_empty_folder(folder).map_err(|error| Failure::new(Exit::Usage, error))? {
+        let message =
+            format!("folder {} is not empty, and no quickstart made it", folder.display());
+        return Err(Failure::message(Exit::Usage, message).hint("--to DIR takes another"));
+    }
+    let text = "Made by notation-kms quickstart, which takes no other folder that is not empty.\n";
+    Ok(fs::write_atomic(&marker, text.as_bytes(), 0o644)?)
 }
 
 /// Packs the content as an OCI artifact; the same content gives the same digest.
