@@ -147,6 +147,42 @@ fn keys_are_added_listed_described_updated_and_deleted() {
 }
 
 #[test]
+fn no_name_of_a_key_leads_out_of_the_folder_of_chains() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let folder = home.path().join("config/notation");
+    let name = "../../victim";
+    let add = ["key", "add", name, "--id", &id, "--cert-chain", "cert.pem"];
+    assert!(run(home.path(), &add).expect_status(2).stderr.contains("key name \"../../victim\""));
+
+    fs::create_dir_all(folder.join("kms")).unwrap();
+    let victim = home.path().join("config/victim.pem");
+    fs::write(&victim, "precious").unwrap();
+    let entry = json!({"name": name, "id": id, "pluginName": "kms",
+        "pluginConfig": {"cert-chain": folder.join("kms/../../victim.pem")}});
+    fs::write(folder.join("signingkeys.json"), json!({"keys": [entry]}).to_string()).unwrap();
+    let update = run(home.path(), &["key", "update", name, "--cert-chain", "cert.pem"]);
+    assert!(update.expect_status(2).stderr.contains("key name \"../../victim\""));
+    run(home.path(), &["key", "delete", name]).expect_status(0);
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
+fn deleting_a_key_leaves_the_chain_of_another_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    run(home.path(), &["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"])
+        .expect_status(0);
+    let list = home.path().join("config/notation/signingkeys.json");
+    let mut keys: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    let copy = keys["keys"][0]["pluginConfig"]["cert-chain"].as_str().unwrap().to_owned();
+    keys["keys"][0]["pluginConfig"]["cert-chain"] = json!(home.path().join("cert.pem"));
+    fs::write(&list, keys.to_string()).unwrap();
+    run(home.path(), &["key", "delete", "release"]).expect_status(0);
+    assert!(Path::new(&copy).exists() && home.path().join("cert.pem").exists());
+}
+
+#[test]
 fn signingkeys_json_keeps_what_is_not_ours_and_is_for_its_owner_alone() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("config/notation");

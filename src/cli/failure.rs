@@ -5,7 +5,7 @@ use std::{fmt::Write as _, process::ExitCode};
 use serde_json::json;
 
 use crate::{
-    config::{NoConfigurationFolder, SigningKeysError},
+    config::{KeyNameError, NoConfigurationFolder, SigningKeysError},
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
     sign::SignError,
@@ -154,7 +154,7 @@ fn classify(error: &anyhow::Error) -> Exit {
                 _ => Exit::NotConfigured,
             };
         }
-        if cause.is::<BundleError>() {
+        if cause.is::<BundleError>() || cause.is::<KeyNameError>() {
             return Exit::Usage;
         }
     }

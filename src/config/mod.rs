@@ -6,7 +6,7 @@ use std::{env, path::PathBuf};
 
 use time::UtcDateTime;
 
-pub use signing_keys::{KeyEntry, SigningKeys, SigningKeysError};
+pub use signing_keys::{KeyEntry, KeyName, KeyNameError, SigningKeys, SigningKeysError};
 
 /// Notation's folders (notation-go's `dir` package names them; traps: `truststore` has no hyphen).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Directories {
 
     /// Where `key add` keeps its copy of a key's certificate chain.
     #[must_use]
-    pub fn key_chain(&self, name: &str) -> PathBuf {
+    pub fn key_chain(&self, name: &KeyName) -> PathBuf {
         self.config.join("kms").join(format!("{name}.pem"))
     }
 

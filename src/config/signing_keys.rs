@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,18 @@ pub struct KeyEntry {
     other: Map<String, Value>,
 }
 
+/// A key's name that can stand in a file name and on a command line: letters, digits, `.`, `_` and `-`,
+/// and neither `.` nor `-` at its beginning. The list of keys may hold others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyName(String);
+
+/// What is wrong with a key's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "key name {0:?} has something other than letters, digits, '.', '_' and '-', or begins with '.' or '-'"
+)]
+pub struct KeyNameError(String);
+
 /// What is wrong with `signingkeys.json`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,6 +98,32 @@ impl KeyEntry {
             plugin_config,
             other: Map::new(),
         }
+    }
+}
+
+impl KeyName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = KeyNameError;
+
+    fn from_str(name: &str) -> Result<Self, KeyNameError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(fits) {
+            return Err(KeyNameError(name.to_owned()));
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

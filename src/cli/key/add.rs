@@ -9,7 +9,7 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::{self, Directories, KeyEntry, SigningKeys},
+    config::{self, Directories, KeyEntry, KeyName, SigningKeys},
     fs,
     plugin::{self, CERT_CHAIN},
     x509::{CertificateChain, Purpose, Rfc3339, to_pem},
@@ -24,7 +24,7 @@ const CHAIN_MODE: u32 = 0o644;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name for the key
-    name: String,
+    name: KeyName,
     #[command(flatten)]
     key: KeyArgs,
     /// Certificates of the key: leaf, issuers and root, in any order, as PEM, DER or PKCS#7
@@ -37,7 +37,6 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        check_name(&self.name)?;
         let mut plugin_config = self.key.checked_config()?;
         if plugin_config.contains_key(CERT_CHAIN) {
             let message = "plugin config cert-chain is what --cert-chain gives";
@@ -48,12 +47,17 @@ impl Args {
         let mut keys = SigningKeys::load(&directories.signing_keys())?;
         let copy = directories.key_chain(&self.name);
         plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
-        keys.add(KeyEntry::new(&self.name, self.key.id.as_str(), plugin::NAME, plugin_config))
-            .map_err(|error| {
-                Failure::from(error).hint(format!("notation-kms key update {}", self.name))
-            })?;
+        keys.add(KeyEntry::new(
+            self.name.as_str(),
+            self.key.id.as_str(),
+            plugin::NAME,
+            plugin_config,
+        ))
+        .map_err(|error| {
+            Failure::from(error).hint(format!("notation-kms key update {}", self.name))
+        })?;
         if self.default || keys.keys.len() == 1 {
-            keys.default = Some(self.name.clone());
+            keys.default = Some(self.name.to_string());
         }
         fs::write_atomic(&copy, to_pem(&chain).as_bytes(), CHAIN_MODE)?;
         keys.save(&directories.signing_keys())?;
@@ -89,15 +93,4 @@ pub(super) fn usable_chain(path: &std::path::Path) -> Result<CertificateChain, F
         .check_validity(config::now())
         .map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
     Ok(chain)
-}
-
-/// The name becomes a file name, and a word on command lines.
-fn check_name(name: &str) -> Outcome {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if !name.is_empty() && !name.starts_with(['.', '-']) && name.chars().all(fits) {
-        return Ok(());
-    }
-    let message =
-        format!("key name {name:?} has something other than letters, digits, '.', '_' and '-'");
-    Err(Failure::message(Exit::Usage, message))
 }

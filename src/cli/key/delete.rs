@@ -18,13 +18,14 @@ impl Args {
     pub(super) fn run(&self) -> Outcome {
         let directories = Directories::from_environment()?;
         let mut keys = SigningKeys::load(&directories.signing_keys())?;
-        for name in &self.names {
-            keys.remove(name)?;
-        }
+        let removed = self.names.iter().map(|name| keys.remove(name));
+        let removed = removed.collect::<Result<Vec<_>, _>>()?;
         keys.save(&directories.signing_keys())?;
-        for name in &self.names {
-            fs::remove_if_there(&directories.key_chain(name))?;
-            output::line(&format!("deleted {name}"))?;
+        for key in removed {
+            if let Some(copy) = super::own_copy(&key, &directories) {
+                fs::remove_if_there(&copy)?;
+            }
+            output::line(&format!("deleted {}", key.name))?;
         }
         Ok(())
     }

@@ -6,15 +6,18 @@ mod describe;
 mod list;
 mod update;
 
-use std::fmt;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
 use super::{Outcome, output::Format};
 use crate::{
-    config::{KeyEntry, SigningKeys},
+    config::{Directories, KeyEntry, SigningKeys},
     fs, limits,
-    plugin::CERT_CHAIN,
+    plugin::{self, CERT_CHAIN},
     x509::{Certificate, Rfc3339, parse_bundle},
 };
 
@@ -92,6 +95,14 @@ impl CertificateReport {
             sha256: crate::crypto::hex(&certificate.fingerprint()),
         }
     }
+}
+
+/// The copy of its chain that `key add` or `key update` made for a key, where the key still names it.
+fn own_copy(key: &KeyEntry, directories: &Directories) -> Option<PathBuf> {
+    let Ok(name) = key.name.parse() else { return None };
+    let copy = directories.key_chain(&name);
+    let named = key.plugin_config.get(CERT_CHAIN).is_some_and(|path| Path::new(path) == copy);
+    (named && key.plugin_name.as_deref() == Some(plugin::NAME)).then_some(copy)
 }
 
 /// The leaf of the chain that the key's plugin config names, where it can be read.

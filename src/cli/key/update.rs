@@ -49,7 +49,7 @@ impl Args {
         }
         if let Some(path) = &self.cert_chain {
             let chain = usable_chain(path)?;
-            let copy = directories.key_chain(&self.name);
+            let copy = directories.key_chain(&self.name.parse()?);
             key.plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
             fs::write_atomic(&copy, to_pem(&chain).as_bytes(), 0o644)?;
         }
