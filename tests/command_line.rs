@@ -183,6 +183,37 @@ fn deleting_a_key_leaves_the_chain_of_another_alone() {
 }
 
 #[test]
+fn a_key_of_another_plugin_is_not_updated_but_for_being_the_default() {
+    let home = tempfile::tempdir().unwrap();
+    self_signed(home.path());
+    let folder = home.path().join("config/notation");
+    fs::create_dir_all(&folder).unwrap();
+    let entries = json!({"keys": [
+        {"name": "local", "keyPath": "/k", "certPath": "/c"},
+        {"name": "other", "id": "x", "pluginName": "other"},
+        {"name": "unread", "id": "awskm:///alias/x", "pluginName": "kms"},
+    ]});
+    let list = folder.join("signingkeys.json");
+    fs::write(&list, entries.to_string()).unwrap();
+    let changes = [["--cert-chain", "cert.pem"], ["--plugin-config", "timeout=1m"]];
+    for (name, reason) in [
+        ("local", "error: key \"local\" is not one of the plugin kms\n\nhint: of such a key only"),
+        ("other", "error: key \"other\" is not one of the plugin kms\n\nhint: of such a key only"),
+        ("unread", "error: key reference \"awskm:///alias/x\" begins with no known scheme"),
+    ] {
+        for change in changes {
+            let words = [&["key", "update", name], &change[..]].concat();
+            let refused = run(home.path(), &words).expect_status(2);
+            assert!(refused.stderr.starts_with(reason), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(fs::read_to_string(&list).unwrap(), entries.to_string());
+    run(home.path(), &["key", "update", "local", "--default"]).expect_status(0);
+    let keys: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    assert_eq!((&keys["default"], &keys["keys"]), (&json!("local"), &entries["keys"]));
+}
+
+#[test]
 fn signingkeys_json_keeps_what_is_not_ours_and_is_for_its_owner_alone() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("config/notation");

@@ -9,8 +9,9 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::{Directories, SigningKeys},
+    config::{Directories, KeyEntry, SigningKeys},
     fs,
+    keys::KeyUri,
     plugin::{self, CERT_CHAIN},
     x509::to_pem,
 };
@@ -25,7 +26,7 @@ pub(in crate::cli) struct Args {
     cert_chain: Option<PathBuf>,
     /// New reference of the key
     #[arg(long, value_name = "URI")]
-    id: Option<crate::keys::KeyUri>,
+    id: Option<KeyUri>,
     /// A setting of the key's provider to add or to change; may be repeated
     #[arg(long = "plugin-config", value_name = "KEY=VALUE", value_parser = args::key_value)]
     config: Vec<(String, String)>,
@@ -39,24 +40,41 @@ impl Args {
         let directories = Directories::from_environment()?;
         let mut keys = SigningKeys::load(&directories.signing_keys())?;
         let key = keys.find_mut(&self.name)?;
-        if let Some(id) = &self.id {
-            key.id = Some(id.as_str().to_owned());
-        }
-        key.plugin_config.extend(self.config.iter().cloned());
-        if let Some(Ok(id)) = key.id.as_deref().map(str::parse) {
-            plugin::check_config(&id, &key.plugin_config)
-                .map_err(|error| Failure::new(Exit::Usage, error))?;
-        }
-        if let Some(path) = &self.cert_chain {
-            let chain = usable_chain(path)?;
-            let copy = directories.key_chain(&self.name.parse()?);
-            key.plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
-            fs::write_atomic(&copy, to_pem(&chain).as_bytes(), 0o644)?;
+        if self.changes_the_key() {
+            self.change(key, &directories)?;
         }
         if self.default {
             keys.default = Some(self.name.clone());
         }
         keys.save(&directories.signing_keys())?;
         output::line(&format!("updated {}", self.name))
+    }
+
+    const fn changes_the_key(&self) -> bool {
+        self.cert_chain.is_some() || self.id.is_some() || !self.config.is_empty()
+    }
+
+    fn change(&self, key: &mut KeyEntry, directories: &Directories) -> Outcome {
+        if key.plugin_name.as_deref() != Some(plugin::NAME) {
+            let message = format!("key {:?} is not one of the plugin {}", key.name, plugin::NAME);
+            return Err(Failure::message(Exit::Usage, message)
+                .hint("of such a key only --default can be changed here"));
+        }
+        if let Some(id) = &self.id {
+            key.id = Some(id.as_str().to_owned());
+        }
+        let id: KeyUri = key.id.as_deref().unwrap_or_default().parse().map_err(|error| {
+            Failure::new(Exit::Usage, error).hint("--id gives the key another reference")
+        })?;
+        key.plugin_config.extend(self.config.iter().cloned());
+        plugin::check_config(&id, &key.plugin_config)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        if let Some(path) = &self.cert_chain {
+            let chain = usable_chain(path)?;
+            let copy = directories.key_chain(&key.name.parse()?);
+            key.plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
+            fs::write_atomic(&copy, to_pem(&chain).as_bytes(), 0o644)?;
+        }
+        Ok(())
     }
 }
