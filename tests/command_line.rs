@@ -214,6 +214,23 @@ fn a_key_of_another_plugin_is_not_updated_but_for_being_the_default() {
 }
 
 #[test]
+fn a_chain_is_not_stored_as_a_setting() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let add = ["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"];
+    let setting = ["--plugin-config", "cert-chain=cert.pem"];
+    let refused = "error: plugin config cert-chain is what --cert-chain gives\n";
+    let adding = run(home.path(), &[&add[..], &setting].concat()).expect_status(2);
+    run(home.path(), &add).expect_status(0);
+    let list = home.path().join("config/notation/signingkeys.json");
+    let before = fs::read(&list).unwrap();
+    let update = [&["key", "update", "release"], &setting[..]].concat();
+    let updating = run(home.path(), &update).expect_status(2);
+    assert_eq!([adding.stderr.as_str(), &updating.stderr], [refused; 2]);
+    assert_eq!(fs::read(&list).unwrap(), before);
+}
+
+#[test]
 fn signingkeys_json_keeps_what_is_not_ours_and_is_for_its_owner_alone() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("config/notation");

@@ -11,7 +11,7 @@ use crate::{
     fs,
     keys::{self, KeyOptions, KeyUri, SigningKey},
     limits,
-    plugin::{Config, check_config},
+    plugin::{CERT_CHAIN, Config, check_config},
     x509::{CertificateChain, Name, Repaired, parse_bundle},
 };
 
@@ -35,9 +35,9 @@ pub(super) struct KeyArgs {
 }
 
 impl KeyArgs {
-    /// The settings, once every key is known to be one.
-    pub(super) fn checked_config(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let config: BTreeMap<_, _> = self.config.iter().cloned().collect();
+    /// The settings to be kept with the key, once every one is known to be one.
+    pub(super) fn stored_config(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let config = stored_config(&self.config)?;
         check_config(&self.id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
         Ok(config)
     }
@@ -58,6 +58,18 @@ pub(super) fn open_key(
     let secrets = Secrets { may_prompt: true };
     let options = KeyOptions::new(&config.provider, config.timeout, &secrets);
     Ok(keys::open(id, &options)?)
+}
+
+/// Settings from the command line that are to be kept with a key. Its chain is checked and copied, which
+/// a path alone is not.
+pub(super) fn stored_config(
+    config: &[(String, String)],
+) -> Result<BTreeMap<String, String>, Failure> {
+    if config.iter().any(|(key, _)| key == CERT_CHAIN) {
+        let message = "plugin config cert-chain is what --cert-chain gives";
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    Ok(config.iter().cloned().collect())
 }
 
 /// `KEY=VALUE`

@@ -37,11 +37,7 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let mut plugin_config = self.key.checked_config()?;
-        if plugin_config.contains_key(CERT_CHAIN) {
-            let message = "plugin config cert-chain is what --cert-chain gives";
-            return Err(Failure::message(Exit::Usage, message));
-        }
+        let mut plugin_config = self.key.stored_config()?;
         let chain = usable_chain(&self.cert_chain)?;
         let directories = Directories::from_environment()?;
         let mut keys = SigningKeys::load(&directories.signing_keys())?;

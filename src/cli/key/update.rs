@@ -66,7 +66,7 @@ impl Args {
         let id: KeyUri = key.id.as_deref().unwrap_or_default().parse().map_err(|error| {
             Failure::new(Exit::Usage, error).hint("--id gives the key another reference")
         })?;
-        key.plugin_config.extend(self.config.iter().cloned());
+        key.plugin_config.extend(args::stored_config(&self.config)?);
         plugin::check_config(&id, &key.plugin_config)
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         if let Some(path) = &self.cert_chain {
