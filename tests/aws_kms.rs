@@ -354,7 +354,6 @@ fn answers_that_no_kms_should_give_are_errors_of_the_right_code() {
         (Behaviour::Answer(200, "<html>".to_owned()), "ERROR", "answered for key"),
         (Behaviour::Answer(502, "<html>".to_owned()), "ERROR", "HTTP status 502"),
         (signed(&[0x30, 0x80]), "ERROR", "no ECDSA signature in DER"),
-        (signed(&[0x30, 6, 2, 1, 1, 2, 1, 1]), "ERROR", "does not verify"),
     ];
     for (behaviour, code, part) in cases {
         let fake = FakeKms::start(behaviour.clone());
@@ -365,6 +364,46 @@ fn answers_that_no_kms_should_give_are_errors_of_the_right_code() {
             message.contains(part) && message.contains(&signing.id),
             "{behaviour:?}: {message}"
         );
+    }
+}
+
+#[test]
+fn a_signature_that_does_not_verify_is_blamed_on_whom_the_public_key_shows() {
+    let (Some(ministack), Some(openssl)) = (Ministack::or_skip(), Openssl::or_skip()) else {
+        return;
+    };
+    let mut signing = Signing::new(ministack, &openssl, KeySpec::Ec256);
+    let signature = BASE64_STANDARD.encode([0x30, 6, 2, 1, 1, 2, 1, 1]);
+    let signed = json!({ "KeyId": "x", "Signature": signature }).to_string();
+    let public_key = |id: &str| {
+        let der = BASE64_STANDARD.encode(ministack.public_key(id));
+        (200, json!({ "KeyId": "x", "PublicKey": der }).to_string())
+    };
+    let denied = json!({ "__type": "AccessDeniedException", "message": "no" }).to_string();
+    let own = public_key(signing.id.strip_prefix("awskms:///").unwrap());
+    let other = public_key(&ministack.create_key(KeySpec::Ec256));
+    for ((status, body), code, parts) in [
+        (own, "ERROR", &["key service answered with a signature that does not verify"][..]),
+        (other, "VALIDATION_ERROR", &["certificate chain does not belong to the key"]),
+        (
+            (400, denied),
+            "VALIDATION_ERROR",
+            &[
+                "certificate chain is probably of another key: the signature does not verify with the \
+                 leaf certificate CN=release,O=Acme,ST=WA,C=US, for EC-256 (sha256:",
+                "could not be read: access to key awskms:///",
+                "need kms:GetPublicKey",
+            ],
+        ),
+    ] {
+        let answers = vec![("sign", 200, signed.clone()), ("getpublickey", status, body)];
+        let fake = FakeKms::start(Behaviour::AnswerEach(answers));
+        signing.endpoint = fake.endpoint();
+        let (found, message) = signing.refusal(&json!({}));
+        assert_eq!(found, code, "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{message:?} does not say {part:?}");
+        }
     }
 }
 

@@ -52,6 +52,20 @@ pub enum SignError {
         /// Kind and fingerprint of the key that signed.
         key: KeyIdentity,
     },
+    /// The signature is not one of the leaf's key, and what the key is could not be asked.
+    #[error(
+        "certificate chain is probably of another key: the signature does not verify with the leaf certificate \
+         {subject}, for {leaf}, and the key's own public key could not be read"
+    )]
+    KeyUnknown {
+        /// Subject of the leaf certificate.
+        subject: String,
+        /// Kind and fingerprint of the leaf's public key.
+        leaf: KeyIdentity,
+        /// Why the public key could not be read.
+        #[source]
+        source: Box<KeyError>,
+    },
     /// The service gave a signature of the wrong length.
     #[error(
         "key service answered with a signature of {actual} bytes, and {key_spec} has {expected}"
@@ -130,14 +144,7 @@ pub async fn sign_raw(
     if crypto::verify_envelope(key_spec, leaf, message, &signature).is_ok() {
         return Ok(signature);
     }
-    if let Some(error) = mismatch(key, chain).await {
-        return Err(error);
-    }
-    let (expected, actual) = (key_spec.signature_len(), signature.len());
-    if actual != expected {
-        return Err(SignError::SignatureLength { key_spec, expected, actual });
-    }
-    Err(SignError::BadSignature(KeyIdentity::of(leaf)))
+    Err(why_unverified(key, chain, key_spec, signature.len()).await)
 }
 
 /// Signs a payload into an envelope, which is read and verified again before it is given.
@@ -171,16 +178,35 @@ fn check_chain(chain: &CertificateChain) -> Result<KeySpec, SignError> {
 }
 
 /// A key of another kind refuses the algorithm; what the user needs to hear is that the certificate is
-/// of another key.
+/// of another key. Where the key does not tell what it is, its refusal says more.
 async fn another_kind(key: &dyn SigningKey, chain: &CertificateChain) -> Option<SignError> {
-    let held = key.public_key().await.ok()?;
-    (held.key_spec() != chain.leaf().public_key().key_spec()).then(|| key_mismatch(&held, chain))
+    let leaf = chain.leaf().public_key();
+    match key.public_key().await {
+        Ok(held) if held.key_spec() != leaf.key_spec() => Some(key_mismatch(&held, chain)),
+        _ => None,
+    }
 }
 
-/// Asks for the public key, to tell a wrong chain from a wrong signature.
-async fn mismatch(key: &dyn SigningKey, chain: &CertificateChain) -> Option<SignError> {
-    let held = key.public_key().await.ok()?;
-    (held != *chain.leaf().public_key()).then(|| key_mismatch(&held, chain))
+/// Asks for the public key, to tell a wrong chain from a wrong signature. Who signs may have no right to
+/// it, and then the chain is the likely culprit: services seldom sign wrongly.
+async fn why_unverified(
+    key: &dyn SigningKey,
+    chain: &CertificateChain,
+    key_spec: KeySpec,
+    actual: usize,
+) -> SignError {
+    let leaf = chain.leaf();
+    let expected = key_spec.signature_len();
+    match key.public_key().await {
+        Err(source) => SignError::KeyUnknown {
+            subject: leaf.subject().to_string(),
+            leaf: KeyIdentity::of(leaf.public_key()),
+            source: source.into(),
+        },
+        Ok(held) if held != *leaf.public_key() => key_mismatch(&held, chain),
+        Ok(_) if actual != expected => SignError::SignatureLength { key_spec, expected, actual },
+        Ok(held) => SignError::BadSignature(KeyIdentity::of(&held)),
+    }
 }
 
 fn key_mismatch(held: &PublicKey, chain: &CertificateChain) -> SignError {

@@ -17,6 +17,8 @@ use std::{
 pub(crate) enum Behaviour {
     /// Answers with this status and body.
     Answer(u16, String),
+    /// Answers each of these actions, in lower case, with a status and a body of its own.
+    AnswerEach(Vec<(&'static str, u16, String)>),
     /// Says nothing, and keeps the connection.
     Hang,
     /// Closes the connection.
@@ -98,13 +100,11 @@ fn serve(
             let _ = client.read_to_end(&mut Vec::new());
         }
         Behaviour::HangUp => {}
-        Behaviour::Answer(status, body) => {
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 {status} Prepared\r\nContent-Type: application/x-amz-json-1.1\r\n\
-                 Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-            );
-            let _ = client.write_all(answer.as_bytes());
+        Behaviour::Answer(status, body) => answer(&mut client, *status, body),
+        Behaviour::AnswerEach(answers) => {
+            let mut known = answers.iter().filter(|(name, ..)| action == Some(*name));
+            let (_, status, body) = known.next().unwrap();
+            answer(&mut client, *status, body);
         }
         Behaviour::Forward(port) => {
             let start = Instant::now();
@@ -116,6 +116,15 @@ fn serve(
             }
         }
     }
+}
+
+fn answer(client: &mut TcpStream, status: u16, body: &str) {
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status} Prepared\r\nContent-Type: application/x-amz-json-1.1\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    let _ = client.write_all(answer.as_bytes());
 }
 
 /// One HTTP message with its body, by its Content-Length.
