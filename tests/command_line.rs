@@ -528,6 +528,34 @@ fn quickstart_takes_no_folder_that_holds_what_it_did_not_make() {
 }
 
 #[test]
+fn quickstart_prints_commands_that_a_shell_reads_whatever_the_folder_is_called() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("a b%20?c#d'e$HOME");
+    let words = ["quickstart", "--to", folder.to_str().unwrap()];
+    let made = run(home.path(), &words).expect_status(0).stdout;
+    let keys = fs::read(folder.join("config/notation/signingkeys.json")).unwrap();
+    let keys: Value = serde_json::from_slice(&keys).unwrap();
+    let id = keys["keys"][0]["id"].as_str().unwrap();
+    let check = ["cert", "check", "keys/chain.pem", "--id", id];
+    Run::notation_kms().current_dir(&folder).args(check).finish().expect_status(0);
+
+    let shell = |script: &str| {
+        let run = Run::new("sh").env("HOME", home.path()).args(["-euc", script]);
+        run.finish().expect_status(0)
+    };
+    let first = |start: &str| made.lines().find(|line| line.starts_with(start)).unwrap();
+    let export = first("  export ");
+    let config = shell(&format!("{export}; printf %s \"$XDG_CONFIG_HOME\"")).stdout;
+    assert_eq!(Path::new(&config), folder.join("config"));
+    let Some(notation) = Component::Notation.or_skip() else { return };
+    for verb in ["sign", "verify"] {
+        let command = first(&format!("  notation {verb} "));
+        let notation = format!("notation() {{ {} \"$@\"; }}", notation.display());
+        shell(&format!("{notation}; {export}; {command}"));
+    }
+}
+
+#[test]
 fn quickstart_keeps_keys_that_it_cannot_use_any_more() {
     let home = tempfile::tempdir().unwrap();
     let words = ["quickstart", "--to", "qs"];

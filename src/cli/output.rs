@@ -2,7 +2,7 @@
 //! error.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{self, Write},
     process::ExitCode,
 };
@@ -19,6 +19,20 @@ pub(super) enum Format {
     Text,
     /// One JSON object, errors included.
     Json,
+}
+
+/// A word of a command that is printed to be copied into a shell: quoted where a POSIX shell would read
+/// it as something else.
+pub(super) struct ShellWord<'a>(pub(super) &'a str);
+
+impl Display for ShellWord<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/-._~:@%+=,".contains(c);
+        if !self.0.is_empty() && !self.0.starts_with('~') && self.0.chars().all(plain) {
+            return f.write_str(self.0);
+        }
+        write!(f, "'{}'", self.0.replace('\'', "'\\''"))
+    }
 }
 
 /// Prints a result.

@@ -1,6 +1,6 @@
 //! References of keys: the grammar that cosign users have, the services' own ids, and `file:`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, fmt::Write as _, path::Path, str::FromStr};
 
 /// A reference of a key, kept byte for byte as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -84,6 +84,28 @@ const PROVIDERS: [Provider; 7] = [
 ];
 
 impl KeyUri {
+    /// The reference of a local key, `file:` with the characters of the path that a URI has other uses for
+    /// as `%XX` (RFC 8089).
+    ///
+    /// # Errors
+    /// [`KeyUriError::BadPart`], where the path is not absolute or not UTF-8.
+    pub fn from_file_path(path: &Path) -> Result<Self, KeyUriError> {
+        let bad = |part: &str| KeyUriError::BadPart {
+            text: path.display().to_string(),
+            part: part.to_owned(),
+            form: FILE_FORM,
+        };
+        let mut text = Provider::File.scheme().to_owned();
+        for byte in path.to_str().ok_or_else(|| bad("the path is not UTF-8"))?.bytes() {
+            if byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+        text.parse()
+    }
+
     /// The reference as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -419,8 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn every_path_leads_through_a_reference_back_to_itself() {
+        for path in ["/tmp/key.pem", "/a b%20?c#d/k.pem", "/ä/100%/\u{1f511}/+&'\"$x\n"] {
+            let uri = KeyUri::from_file_path(Path::new(path)).unwrap();
+            assert_eq!(file_path(&uri).unwrap(), Path::new(path), "{uri}");
+            assert!(uri.as_str().bytes().all(|b| b.is_ascii_graphic() && !b"?#".contains(&b)));
+        }
+        let uri = KeyUri::from_file_path(Path::new("/a b%20?c#d/k.pem")).unwrap();
+        assert_eq!(uri.as_str(), "file:///a%20b%2520%3Fc%23d/k.pem");
+        let relative = KeyUri::from_file_path(Path::new("key.pem")).unwrap_err().to_string();
+        assert!(relative.contains("the path is not absolute"), "{relative}");
+    }
+
+    #[test]
     fn paths_of_file_references_are_decoded() {
         let uri = "file:///tmp/a%20b.pem".parse().unwrap();
-        assert_eq!(file_path(&uri).unwrap(), std::path::Path::new("/tmp/a b.pem"));
+        assert_eq!(file_path(&uri).unwrap(), Path::new("/tmp/a b.pem"));
     }
 }

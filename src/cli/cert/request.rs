@@ -8,7 +8,7 @@ use crate::{
         args::{self, KeyArgs},
         block_on,
         failure::{Exit, Failure},
-        output,
+        output::{self, ShellWord},
     },
     pki::{self, CertificateRequest, PkiError, RsaPadding},
     x509::Name,
@@ -77,7 +77,7 @@ impl Args {
         output::note(&format!(
             "next: have a CA issue a code-signing certificate for it, then\n  \
              notation-kms key add NAME --id {} --cert-chain CHAIN.pem",
-            self.key.id
+            ShellWord(self.key.id.as_str())
         ));
         output::line(&format!("wrote {} for {subject}", self.to.display()))
     }

@@ -7,7 +7,7 @@ use crate::{
         Outcome,
         args::{self, KeyArgs},
         failure::{Exit, Failure},
-        output,
+        output::{self, ShellWord},
     },
     config::{self, Directories, KeyEntry, KeyName, SigningKeys},
     fs,
@@ -71,7 +71,8 @@ impl Args {
 /// Reads a chain, puts it in order, and shows that it can be signed with today.
 pub(super) fn usable_chain(path: &std::path::Path) -> Result<CertificateChain, Failure> {
     let unusable = |failure: Failure| {
-        let check = format!("notation-kms cert check {}", path.display());
+        let path_text = path.display().to_string();
+        let check = format!("notation-kms cert check {}", ShellWord(&path_text));
         failure.context(format!("{} cannot be used for signing", path.display())).hint(check)
     };
     let repaired = args::read_chain(path)?;

@@ -15,13 +15,14 @@ use time::UtcDateTime;
 use super::{
     Outcome, block_on,
     failure::{Exit, Failure},
-    output, plugin,
+    output::{self, ShellWord},
+    plugin,
 };
 use crate::{
     config::{self, Directories, KeyEntry, SigningKeys},
     envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
     fs,
-    keys::{SigningKey, file::FileKey},
+    keys::{KeyUri, SigningKey, file::FileKey},
     limits,
     oci::{Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, Manifest},
     registry::layout::ImageLayout,
@@ -119,7 +120,7 @@ impl Quickstart {
         let chain_path = super::args::text_of(&hierarchy.chain_path())?;
         let key = KeyEntry::new(
             NAME,
-            &format!("file://{}", hierarchy.key_path().display()),
+            KeyUri::from_file_path(&hierarchy.key_path())?.as_str(),
             crate::plugin::NAME,
             [("cert-chain".to_owned(), chain_path)].into(),
         );
@@ -237,14 +238,16 @@ struct NextSteps<'a> {
 
 impl fmt::Display for NextSteps<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let root = self.quickstart.root.display();
-        let digest = &self.artifact.digest;
+        let path = |name: &str| self.quickstart.root.join(name).display().to_string();
+        let (config, layout) = (path("config"), path("layout"));
+        let artifact = format!("{layout}@{}", self.artifact.digest);
+        let (config, artifact) = (ShellWord(&config), ShellWord(&artifact));
         write!(
             f,
             "\nThe same with the notation CLI, in this folder's configuration:\n\n  \
-             export XDG_CONFIG_HOME={root}/config NOTATION_EXPERIMENTAL=1\n  \
-             notation sign --oci-layout {root}/layout@{digest} --key {NAME}\n  \
-             notation verify --oci-layout {root}/layout@{digest} --scope {SCOPE}\n\n\
+             export XDG_CONFIG_HOME={config} NOTATION_EXPERIMENTAL=1\n  \
+             notation sign --oci-layout {artifact} --key {NAME}\n  \
+             notation verify --oci-layout {artifact} --scope {SCOPE}\n\n\
              With a key of AWS KMS, in your own configuration:\n\n  \
              notation-kms plugin install\n  \
              notation-kms cert request --id awskms:///alias/release \\\n    \
