@@ -85,6 +85,11 @@ fn a_subject_that_no_policy_can_name_is_refused_unless_told_otherwise() {
          must have C, ST and O (trust-store-trust-policy.md, \"Trusted Identities Constraints\")\n\n\
          hint: add them to --subject, or pass --allow-unnameable-subject\n"
     );
+    let twice = ["cert", "self-sign", "--id", &id, "--subject", "C=US, ST=WA, O=Acme, OU=a, OU=b"];
+    let twice = [&twice[..], &["--days", "1", "--to", "r.csr"]].concat();
+    let twice = run(home.path(), &twice).expect_status(2);
+    assert!(twice.stderr.contains("has OU more than once"), "{}", twice.stderr);
+    assert!(twice.stderr.contains("hint: write --subject without it, or pass"), "{}", twice.stderr);
     assert!(!home.path().join("r.csr").exists());
     let words = [&words[..], &["--allow-unnameable-subject"]].concat();
     run(home.path(), &words).expect_status(0);

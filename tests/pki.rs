@@ -251,6 +251,25 @@ fn a_subject_without_country_state_or_organisation_cannot_be_named() {
 }
 
 #[test]
+fn a_subject_with_an_attribute_twice_or_several_in_a_part_cannot_be_named() {
+    for (subject, reason) in [
+        ("CN=x,OU=b,OU=a,O=Acme,ST=WA,C=US", "has OU more than once"),
+        ("CN=x,CN=y,O=Acme,ST=WA,C=US", "has CN more than once"),
+        ("CN=x,OU=a+OU=b,O=Acme,ST=WA,C=US", "has a part of several attributes"),
+        ("CN=x,O=Acme,C=US+ST=WA", "has a part of several attributes"),
+    ] {
+        let name: Name = subject.parse().unwrap();
+        let error = check_nameable(&name).unwrap_err().to_string();
+        let wanted = format!("subject {subject} {reason}, so no trust policy can name it");
+        assert!(error.starts_with(&wanted), "{error}");
+        let leaf = CertificateTemplate::code_signing(name, validity(NOW));
+        let pki = TestPki::with_templates(KeySpec::Ec256, NOW, |_| {}, leaf).unwrap();
+        let found = lint(pki.chain.certificates(), Purpose::CodeSigning, NOW);
+        assert!(found.problems.is_empty() && found.notes == [error], "{:?}", found.notes);
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_with_a_bundle_is_said_at_once() {
     let times = (NOW - Duration::days(2), NOW - Duration::days(1));
     let mut leaf = CertificateTemplate::code_signing("CN=leaf".parse().unwrap(), times);

@@ -13,10 +13,12 @@ pub use issue::{CertificateTemplate, Extension, Issuer};
 pub use lint::{Finding, Lint, lint};
 pub use request::CertificateRequest;
 
+use std::collections::BTreeSet;
+
 use crate::{
     algorithm::{KeySpec, SignatureAlgorithm},
     keys::{KeyError, SigningKey},
-    x509::{CertificateError, Name, PublicKey},
+    x509::{CertificateError, Name, NameAttribute, PublicKey},
 };
 
 /// How an RSA key signs a certificate or a request.
@@ -45,17 +47,6 @@ pub enum PkiError {
     /// A padding of RSA for a key that is none.
     #[error("key is {0}, and padding pkcs1 is for RSA keys alone")]
     NotRsa(KeySpec),
-    /// A subject that a trust policy cannot name.
-    #[error(
-        "subject {subject} has no {missing}, so no trust policy can name it: a trusted identity must \
-         have C, ST and O (trust-store-trust-policy.md, \"Trusted Identities Constraints\")"
-    )]
-    Unnameable {
-        /// The subject.
-        subject: Name,
-        /// The attributes that are missing.
-        missing: String,
-    },
     /// A validity that no certificate can have.
     #[error(
         "validity from {not_before} to {not_after} is empty, or outside of the years 1950 to 9999"
@@ -77,17 +68,66 @@ pub enum PkiError {
     BadSignature,
 }
 
-/// Shows that a trust policy can name the subject: it has a country, a state and an organisation.
+/// Why a trust policy cannot name a subject.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnnameableSubject {
+    /// Attributes that every trusted identity has are missing.
+    #[error(
+        "subject {subject} has no {missing}, so no trust policy can name it: a trusted identity must \
+         have C, ST and O (trust-store-trust-policy.md, \"Trusted Identities Constraints\")"
+    )]
+    Missing {
+        /// The subject.
+        subject: Name,
+        /// The attributes that are missing.
+        missing: String,
+    },
+    /// An attribute occurs more than once.
+    #[error(
+        "subject {subject} has {kind} more than once, so no trust policy can name it: notation takes \
+         each attribute once"
+    )]
+    Repeated {
+        /// The subject.
+        subject: Name,
+        /// The attribute.
+        kind: String,
+    },
+    /// A part holds several attributes.
+    #[error(
+        "subject {subject} has a part of several attributes, so no trust policy can name it: notation \
+         takes one attribute a part"
+    )]
+    MultiValued {
+        /// The subject.
+        subject: Name,
+    },
+}
+
+/// Shows that a trust policy can name the subject: it has a country, a state and an organisation, no
+/// attribute twice, and one attribute in each part. The notation CLI matches no other, and says so only
+/// when something is verified.
 ///
 /// # Errors
-/// [`PkiError::Unnameable`].
-pub fn check_nameable(subject: &Name) -> Result<(), PkiError> {
+/// [`UnnameableSubject`].
+pub fn check_nameable(subject: &Name) -> Result<(), UnnameableSubject> {
     let missing: Vec<_> =
         ["C", "ST", "O"].into_iter().filter(|kind| subject.value(kind).is_none()).collect();
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(UnnameableSubject::Missing { subject: subject.clone(), missing });
     }
-    Err(PkiError::Unnameable { subject: subject.clone(), missing: missing.join(", ") })
+    if subject.is_multi_valued() {
+        return Err(UnnameableSubject::MultiValued { subject: subject.clone() });
+    }
+    let mut seen = BTreeSet::new();
+    match subject.attributes().into_iter().find(|attribute| !seen.insert(attribute.kind.clone())) {
+        Some(NameAttribute { kind, .. }) => {
+            Err(UnnameableSubject::Repeated { subject: subject.clone(), kind })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The algorithm by which a key signs certificates and requests.

@@ -123,6 +123,12 @@ impl Name {
         self.attributes().into_iter().find(|attribute| attribute.kind == kind)?.value
     }
 
+    /// Whether a part holds several attributes, as in `CN=a+OU=b`.
+    #[must_use]
+    pub fn is_multi_valued(&self) -> bool {
+        read_rdns(&self.der).unwrap_or_default().iter().any(|rdn| rdn.len() > 1)
+    }
+
     /// The same name with its parts in the opposite order.
     #[must_use]
     pub fn reversed(&self) -> Self {

@@ -10,7 +10,7 @@ use crate::{
         failure::{Exit, Failure},
         output::{self, ShellWord},
     },
-    pki::{self, CertificateRequest, PkiError, RsaPadding},
+    pki::{self, CertificateRequest, RsaPadding, UnnameableSubject},
     x509::Name,
 };
 
@@ -40,7 +40,7 @@ pub(super) struct SubjectArgs {
     /// Subject, such as "C=US, ST=WA, O=Acme, CN=release signing"
     #[arg(long, value_name = "DN", value_parser = args::subject)]
     subject: Name,
-    /// Take a subject without C, ST or O, which no trust policy can name
+    /// Take a subject that no trust policy can name: without C, ST or O, or with an attribute twice
     #[arg(long)]
     allow_unnameable_subject: bool,
 }
@@ -55,8 +55,12 @@ impl SubjectArgs {
     /// The subject, once a trust policy can name it.
     pub(super) fn checked(&self) -> Result<&Name, Failure> {
         match pki::check_nameable(&self.subject) {
-            Err(error @ PkiError::Unnameable { .. }) if !self.allow_unnameable_subject => {
-                let hint = "add them to --subject, or pass --allow-unnameable-subject";
+            Err(error) if !self.allow_unnameable_subject => {
+                let change = match error {
+                    UnnameableSubject::Missing { .. } => "add them to --subject",
+                    _ => "write --subject without it",
+                };
+                let hint = format!("{change}, or pass --allow-unnameable-subject");
                 Err(Failure::new(Exit::Usage, error).hint(hint))
             }
             _ => Ok(&self.subject),
