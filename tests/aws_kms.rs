@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -488,4 +489,28 @@ fn commands_for_people_exit_by_what_the_key_service_said() {
     let late = request(&silent.endpoint(), "timeout=1s").expect_status(6);
     assert!(late.stderr.contains("within 1 s"), "{}", late.stderr);
     assert!(!home.path().join("absent.csr").exists());
+}
+
+#[test]
+fn the_timeout_is_the_commands_and_not_each_requests() {
+    let Some(ministack) = Ministack::or_skip() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let id = format!("awskms:///{}", ministack.create_key(KeySpec::Ec256));
+    let port = ministack.endpoint().rsplit(':').next().unwrap().parse().unwrap();
+    let late = FakeKms::start(Behaviour::ForwardLate(port, Duration::from_millis(1200)));
+    let endpoint = format!("aws-endpoint-url={}", late.endpoint());
+    for words in [&["cert", "request"][..], &["cert", "self-sign", "--days", "1"]] {
+        let ask = |timeout: &str| {
+            kms(home.path(), words)
+                .args(["--id", &id, "--subject", SUBJECT, "--to", "made", "--force"])
+                .args(["--plugin-config", &endpoint, "--plugin-config", timeout])
+                .current_dir(home.path())
+                .finish()
+        };
+        let refused = ask("timeout=2s").expect_status(6);
+        assert!(refused.stderr.contains("within 2 s"), "{}", refused.stderr);
+        assert!(!home.path().join("made").exists());
+        ask("timeout=30s").expect_status(0);
+        fs::remove_file(home.path().join("made")).unwrap();
+    }
 }

@@ -1,15 +1,16 @@
 //! Arguments and inputs that several commands have in common.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use super::{
+    block_on,
     failure::{Exit, Failure},
     host::Secrets,
     output::Format,
 };
 use crate::{
     fs,
-    keys::{self, KeyOptions, KeyUri, SigningKey},
+    keys::{self, KeyError, KeyOptions, KeyUri, SigningKey},
     limits,
     plugin::{CERT_CHAIN, Config, check_config},
     x509::{CertificateChain, Name, Repaired, parse_bundle},
@@ -43,21 +44,46 @@ impl KeyArgs {
     }
 
     /// The key, ready to be asked. Nothing is asked yet.
-    pub(super) fn open(&self) -> Result<Box<dyn SigningKey>, Failure> {
-        open_key(&self.id, &self.config)
+    pub(super) fn open(&self) -> Result<OpenKey, Failure> {
+        OpenKey::open(&self.id, &self.config)
     }
 }
 
-/// Opens a key with settings from the command line. Nothing is asked yet.
-pub(super) fn open_key(
-    id: &KeyUri,
-    config: &[(String, String)],
-) -> Result<Box<dyn SigningKey>, Failure> {
-    let config: BTreeMap<_, _> = config.iter().cloned().collect();
-    let config = Config::parse(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let secrets = Secrets { may_prompt: true };
-    let options = KeyOptions::new(&config.provider, config.timeout, &secrets);
-    Ok(keys::open(id, &options)?)
+/// A key that a command asks, and how long it may take to answer in all.
+pub(super) struct OpenKey {
+    key: Box<dyn SigningKey>,
+    id: KeyUri,
+    timeout: Duration,
+}
+
+impl OpenKey {
+    /// Opens a key with settings from the command line. Nothing is asked yet.
+    pub(super) fn open(id: &KeyUri, config: &[(String, String)]) -> Result<Self, Failure> {
+        let config: BTreeMap<_, _> = config.iter().cloned().collect();
+        let config =
+            Config::parse(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let secrets = Secrets { may_prompt: true };
+        let options = KeyOptions::new(&config.provider, config.timeout, &secrets);
+        Ok(Self { key: keys::open(id, &options)?, id: id.clone(), timeout: config.timeout })
+    }
+
+    /// Does what asks the key. The time is the command's, however often it asks.
+    pub(super) fn ask<'a, T, E, F>(
+        &'a self,
+        work: impl FnOnce(&'a dyn SigningKey) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, E>>,
+        Failure: From<E>,
+    {
+        let work = work(self.key.as_ref());
+        match block_on(async { tokio::time::timeout(self.timeout, work).await })? {
+            Ok(answer) => Ok(answer?),
+            Err(_) => {
+                Err(KeyError::Timeout { key: self.id.to_string(), after: self.timeout }.into())
+            }
+        }
+    }
 }
 
 /// Settings from the command line that are to be kept with a key. Its chain is checked and copied, which

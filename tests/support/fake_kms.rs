@@ -25,6 +25,8 @@ pub(crate) enum Behaviour {
     HangUp,
     /// Asks the KMS on this port.
     Forward(u16),
+    /// The same after a while.
+    ForwardLate(u16, Duration),
 }
 
 /// A server that ends with its value.
@@ -106,15 +108,21 @@ fn serve(
             let (_, status, body) = known.next().unwrap();
             answer(&mut client, *status, body);
         }
-        Behaviour::Forward(port) => {
-            let start = Instant::now();
-            let mut server = TcpStream::connect(("127.0.0.1", *port)).unwrap();
-            server.write_all(&request).unwrap();
-            if let Some(answer) = read_message(&mut server) {
-                waits.lock().unwrap().push(start.elapsed());
-                let _ = client.write_all(&answer);
-            }
+        Behaviour::Forward(port) => forward(&mut client, &request, *port, waits),
+        Behaviour::ForwardLate(port, wait) => {
+            thread::sleep(*wait);
+            forward(&mut client, &request, *port, waits);
         }
+    }
+}
+
+fn forward(client: &mut TcpStream, request: &[u8], port: u16, waits: &Mutex<Vec<Duration>>) {
+    let start = Instant::now();
+    let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    server.write_all(request).unwrap();
+    if let Some(answer) = read_message(&mut server) {
+        waits.lock().unwrap().push(start.elapsed());
+        let _ = client.write_all(&answer);
     }
 }
 

@@ -8,13 +8,12 @@ use time::UtcDateTime;
 use crate::{
     cli::{
         Outcome,
-        args::{self, OutputArgs},
-        block_on,
+        args::{self, OpenKey, OutputArgs},
         failure::{Exit, Failure},
         output,
     },
     config, fs,
-    keys::KeyUri,
+    keys::{KeyUri, SigningKey},
     limits,
     pki::{self, Finding},
     sign::KeyIdentity,
@@ -91,8 +90,7 @@ impl Args {
 
     /// Asks the key service whether the leaf is for its key.
     fn compare(&self, id: &KeyUri, report: &mut Report) -> Outcome {
-        let key = args::open_key(id, &self.config)?;
-        let held = block_on(key.public_key())??;
+        let held = OpenKey::open(id, &self.config)?.ask(SigningKey::public_key)?;
         let identity = KeyIdentity::of(&held).to_string();
         if report.leaf_key() != Some(identity.as_str()) {
             let leaf = report.leaf_key().unwrap_or("unknown");

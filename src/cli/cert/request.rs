@@ -6,7 +6,6 @@ use crate::{
     cli::{
         Outcome,
         args::{self, KeyArgs},
-        block_on,
         failure::{Exit, Failure},
         output::{self, ShellWord},
     },
@@ -76,7 +75,7 @@ impl Args {
             Padding::Pss => RsaPadding::Pss,
             Padding::Pkcs1 => RsaPadding::Pkcs1,
         };
-        let request = block_on(CertificateRequest::for_code_signing(&*key, subject, padding))??;
+        let request = key.ask(|key| CertificateRequest::for_code_signing(key, subject, padding))?;
         args::write_new(&self.to, request.to_pem()?.as_bytes(), 0o644, self.force)?;
         output::note(&format!(
             "next: have a CA issue a code-signing certificate for it, then\n  \

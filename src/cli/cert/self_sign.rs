@@ -7,7 +7,7 @@ use crate::{
     cli::{
         Outcome,
         args::{self, KeyArgs},
-        block_on, output,
+        output,
     },
     config,
     pki::{CertificateTemplate, Issuer},
@@ -39,7 +39,7 @@ impl Args {
         let now = config::now();
         let validity = (now, now + time::Duration::days(self.days.into()));
         let template = CertificateTemplate::code_signing(subject.clone(), validity);
-        let certificate = block_on(template.issue(&*key, Issuer::Itself))??;
+        let certificate = key.ask(|key| template.issue(key, Issuer::Itself))?;
         let until = Rfc3339(certificate.not_after());
         let chain = CertificateChain::from_ordered(vec![certificate])?;
         args::write_new(&self.to, to_pem(&chain).as_bytes(), 0o644, self.force)?;
