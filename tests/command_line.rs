@@ -561,6 +561,24 @@ fn quickstart_prints_commands_that_a_shell_reads_whatever_the_folder_is_called()
 }
 
 #[test]
+fn quickstart_signs_again_where_a_signature_is_damaged() {
+    let home = tempfile::tempdir().unwrap();
+    let words = ["quickstart", "--to", "qs"];
+    run(home.path(), &words).expect_status(0);
+    let blobs = home.path().join("qs/layout/blobs/sha256");
+    let envelope = fs::read_dir(&blobs)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| fs::read_to_string(path).unwrap().contains("\"protected\""))
+        .unwrap();
+    fs::write(&envelope, "damaged").unwrap();
+    for expected in ["signed: signature manifest", "kept: the signature of an earlier run"] {
+        let output = run(home.path(), &words).expect_status(0).stdout;
+        assert!(output.contains(expected), "{output}");
+    }
+}
+
+#[test]
 fn quickstart_keeps_keys_that_it_cannot_use_any_more() {
     let home = tempfile::tempdir().unwrap();
     let words = ["quickstart", "--to", "qs"];
