@@ -489,6 +489,15 @@ fn quickstart_signs_what_notation_verifies_and_runs_twice_without_harm() {
     let second = run(home.path(), &words).expect_status(0).stdout;
     assert!(first.contains("signed: signature manifest sha256:"), "{first}");
     assert!(second.contains("kept: the signature of an earlier run"), "{second}");
+    for (part, again) in [
+        ("key and certificates", "kept"),
+        ("trust store, trust policy, key", "kept"),
+        ("plugin", "made"),
+        ("artifact sha256:", "kept"),
+    ] {
+        assert!(second.contains(&format!("{again}: {part}")), "{second}");
+    }
+    assert!(!first.contains("kept: "), "{first}");
     for output in [&first, &second] {
         assert!(output.contains("verified: signed by CN=Quickstart signer"), "{output}");
         assert!(output.contains("refused, with one byte of the payload changed"), "{output}");
@@ -576,6 +585,26 @@ fn quickstart_signs_again_where_a_signature_is_damaged() {
         let output = run(home.path(), &words).expect_status(0).stdout;
         assert!(output.contains(expected), "{output}");
     }
+}
+
+#[test]
+fn quickstart_keeps_the_configuration_that_its_user_changed() {
+    let home = tempfile::tempdir().unwrap();
+    let words = ["quickstart", "--to", "qs"];
+    run(home.path(), &words).expect_status(0);
+    let folder = home.path().join("qs/config/notation");
+    let policy = fs::read_to_string(folder.join("trustpolicy.json")).unwrap();
+    let policy = policy.replace("strict", "permissive");
+    fs::write(folder.join("trustpolicy.json"), &policy).unwrap();
+    let keys = fs::read_to_string(folder.join("signingkeys.json")).unwrap();
+    let mut keys: Value = serde_json::from_str(&keys).unwrap();
+    keys["default"] = json!("mine");
+    keys["keys"][0]["pluginConfig"]["timeout"] = json!("1m");
+    fs::write(folder.join("signingkeys.json"), keys.to_string()).unwrap();
+    run(home.path(), &words).expect_status(0);
+    assert_eq!(fs::read_to_string(folder.join("trustpolicy.json")).unwrap(), policy);
+    let now = fs::read_to_string(folder.join("signingkeys.json")).unwrap();
+    assert_eq!(now, keys.to_string());
 }
 
 #[test]

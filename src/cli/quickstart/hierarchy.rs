@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use time::{Duration, UtcDateTime};
 
+use super::Step;
 use crate::{
     algorithm::KeySpec,
-    cli::{
-        failure::{Exit, Failure},
-        output,
-    },
+    cli::failure::{Exit, Failure},
     fs,
     keys::{SigningKey, file::FileKey},
     limits,
@@ -23,6 +21,7 @@ const SIGNING: &str = "signing";
 pub(super) struct Hierarchy {
     folder: PathBuf,
     pub(super) chain: CertificateChain,
+    step: Step,
 }
 
 impl Hierarchy {
@@ -35,12 +34,16 @@ impl Hierarchy {
     ) -> Result<Self, Failure> {
         if !fs::is_empty_folder(&folder)? {
             match earlier_chain(&folder, now).await {
-                Ok(chain) => return Ok(Self { folder, chain }),
+                Ok(chain) => return Ok(Self { folder, chain, step: Step::Kept }),
                 Err(reason) => set_aside(&folder, &reason)?,
             }
         }
         let chain = create(&folder, subject, now).await?;
-        Ok(Self { folder, chain })
+        Ok(Self { folder, chain, step: Step::Made })
+    }
+
+    pub(super) const fn step(&self) -> Step {
+        self.step
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -85,11 +88,8 @@ fn set_aside(folder: &Path, reason: &Failure) -> Result<(), Failure> {
     let mut names = (1..).map(|n: u32| folder.with_extension(format!("old-{n}")));
     let aside = names.find(|aside| !aside.exists()).unwrap_or_default();
     fs::rename(folder, &aside)?;
-    output::line(&format!(
-        "kept: keys of an earlier run, which cannot be used: {}\n      {}",
-        reason.one_line(),
-        aside.display()
-    ))
+    let what = format!("keys of an earlier run, which cannot be used: {}", reason.one_line());
+    Step::Kept.tell(&what, &aside)
 }
 
 async fn create(

@@ -3,6 +3,7 @@
 //! What is there already is kept, so a second run signs nothing twice. A folder of somebody else's is left
 //! alone.
 
+mod configuration;
 mod hierarchy;
 
 use std::{
@@ -16,18 +17,17 @@ use super::{
     Outcome, block_on,
     failure::{Exit, Failure},
     output::{self, ShellWord},
-    plugin,
 };
 use crate::{
-    config::{self, Directories, KeyEntry, SigningKeys},
+    config::{self, Directories},
     envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
     fs,
-    keys::{KeyUri, SigningKey, file::FileKey},
+    keys::{SigningKey, file::FileKey},
     limits,
     oci::{Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, Manifest},
     registry::layout::ImageLayout,
     sign::{SignRequest, sign_envelope},
-    x509::{CertificateChain, Name, Rfc3339, parse_bundle, to_pem},
+    x509::{CertificateChain, Name, Rfc3339, parse_bundle},
 };
 use hierarchy::Hierarchy;
 
@@ -63,6 +63,25 @@ struct Quickstart {
     now: UtcDateTime,
 }
 
+/// What became of a part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// It was not there.
+    Made,
+    /// It is as an earlier run, or its user, left it.
+    Kept,
+}
+
+impl Step {
+    fn tell(self, what: &str, path: &Path) -> Outcome {
+        let verb = match self {
+            Self::Made => "made",
+            Self::Kept => "kept",
+        };
+        output::line(&format!("{verb}: {what}\n      {}", path.display()))
+    }
+}
+
 impl Args {
     pub(super) fn run(&self) -> Outcome {
         let content = match &self.path {
@@ -83,53 +102,24 @@ impl Quickstart {
     async fn run(&self, content: &[u8]) -> Outcome {
         let subject = SUBJECT.parse::<Name>()?;
         let keys = Hierarchy::open_or_create(self.root.join("keys"), subject, self.now).await?;
-        self.step("key and certificates", keys.folder())?;
-        self.configure(&keys)?;
-        self.step("trust store, trust policy, plugin", &self.directories.config)?;
+        keys.step().tell("key and certificates", keys.folder())?;
+        let written = configuration::write(&self.directories, &keys)?;
+        for step in [Step::Made, Step::Kept] {
+            let parts = written.iter().filter(|(_, done)| *done == step).map(|(part, _)| *part);
+            let parts = parts.collect::<Vec<_>>().join(", ");
+            if !parts.is_empty() {
+                step.tell(&parts, &self.directories.config)?;
+            }
+        }
         let layout = ImageLayout::open_or_create(self.root.join("layout"))?;
-        let artifact = pack(&layout, content)?;
-        self.step(&format!("artifact {}", artifact.digest), layout.root())?;
+        let (artifact, step) = pack(&layout, content)?;
+        step.tell(&format!("artifact {}", artifact.digest), layout.root())?;
         let envelope = self.signature(&layout, &artifact, &keys).await?;
         let signer = self.verify(&envelope, &artifact)?;
         output::line(&format!("verified: signed by {signer}, up to the root in the trust store"))?;
         let refusal = refuse_a_changed_byte(&envelope)?;
         output::line(&format!("refused, with one byte of the payload changed: {refusal}"))?;
         output::line(&NextSteps { quickstart: self, artifact: &artifact }.to_string())
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as a step of the quickstart")]
-    fn step(&self, what: &str, path: &Path) -> Outcome {
-        output::line(&format!("made: {what}\n      {}", path.display()))
-    }
-
-    /// Notation's own files: trust store, trust policy, key, plugin.
-    fn configure(&self, hierarchy: &Hierarchy) -> Outcome {
-        let directories = &self.directories;
-        let root = CertificateChain::from_ordered(vec![hierarchy.chain.root().clone()])?;
-        let anchor = directories.trust_store(NAME).join("root.pem");
-        fs::write_atomic(&anchor, to_pem(&root).as_bytes(), 0o644)?;
-        let policy = serde_json::json!({"version": "1.0", "trustPolicies": [{
-            "name": NAME,
-            "registryScopes": [SCOPE],
-            "signatureVerification": {"level": "strict"},
-            "trustStores": [format!("ca:{NAME}")],
-            "trustedIdentities": [format!("x509.subject: {SUBJECT}")],
-        }]});
-        let policy = format!("{policy:#}\n");
-        fs::write_atomic(&directories.trust_policy(), policy.as_bytes(), 0o600)?;
-        let chain_path = super::args::text_of(&hierarchy.chain_path())?;
-        let key = KeyEntry::new(
-            NAME,
-            KeyUri::from_file_path(&hierarchy.key_path())?.as_str(),
-            crate::plugin::NAME,
-            [("cert-chain".to_owned(), chain_path)].into(),
-        );
-        let mut keys = SigningKeys::load(&directories.signing_keys())?;
-        let _ = keys.remove(NAME);
-        keys.add(key)?;
-        keys.default = Some(NAME.to_owned());
-        keys.save(&directories.signing_keys())?;
-        plugin::install(directories).map(drop)
     }
 
     /// The envelope of an earlier run, else a new one, pushed after its blobs.
@@ -182,9 +172,12 @@ impl Quickstart {
         }
         let chain = content.certificate_chain();
         chain.check_validity(self.now)?;
-        let anchor = self.directories.trust_store(NAME).join("root.pem");
-        let anchors = parse_bundle(&fs::read_bounded(&anchor, limits::CERTIFICATE_FILE_BYTES)?)?;
-        if !anchors.contains(chain.root()) {
+        let anchor = configuration::anchor_path(&self.directories, chain.root());
+        let trusted = match fs::read_bounded(&anchor, limits::CERTIFICATE_FILE_BYTES) {
+            Err(error) if error.is_not_found() => false,
+            anchor => parse_bundle(&anchor?)?.contains(chain.root()),
+        };
+        if !trusted {
             let message = format!("root {} is not in the trust store", chain.root().subject());
             return Err(Failure::message(Exit::Rejected, message));
         }
@@ -208,10 +201,13 @@ fn claim(folder: &Path) -> Outcome {
 }
 
 /// Packs the content as an OCI artifact; the same content gives the same digest.
-fn pack(layout: &ImageLayout, content: &[u8]) -> Result<Descriptor, Failure> {
+fn pack(layout: &ImageLayout, content: &[u8]) -> Result<(Descriptor, Step), Failure> {
+    let before = layout.resolve(TAG);
     let layer = layout.push_blob(LAYER_TYPE, content)?;
     layout.push_blob(EMPTY_MEDIA_TYPE, EMPTY_CONFIG)?;
-    Ok(layout.push_manifest(&Manifest::artifact(ARTIFACT_TYPE, layer), Some(TAG))?)
+    let artifact = layout.push_manifest(&Manifest::artifact(ARTIFACT_TYPE, layer), Some(TAG))?;
+    let kept = before.is_ok_and(|before| before.digest == artifact.digest);
+    Ok((artifact, if kept { Step::Kept } else { Step::Made }))
 }
 
 /// Changes one byte of the payload, and gives the reason for which the envelope is refused.
