@@ -471,6 +471,18 @@ fn a_reader_that_has_gone_is_no_failure_for_people_and_one_for_the_protocol() {
 }
 
 #[test]
+fn a_command_of_the_contract_that_the_plugin_does_not_have_is_refused_in_the_contracts_words() {
+    let home = tempfile::tempdir().unwrap();
+    let refused =
+        Run::notation_kms().home(home.path()).arg("verify-signature").stdin("{}").finish();
+    let refused = refused.expect_status(1);
+    assert_eq!(refused.stdout, "");
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    let message = "command \"verify-signature\" is none that this plugin has";
+    assert_eq!(error, json!({"errorCode": "VALIDATION_ERROR", "errorMessage": message}));
+}
+
+#[test]
 fn a_request_over_the_limit_is_refused_in_the_contracts_words() {
     let home = tempfile::tempdir().unwrap();
     let request = vec![b' '; 100 * 1024 * 1024];

@@ -72,7 +72,7 @@ pub enum Fault {
         argument: String,
     },
     /// A command that the contract does not have, or not yet.
-    #[error("command {0:?} is none of the plugin contract's that this plugin has")]
+    #[error("command {0:?} is none that this plugin has")]
     UnknownCommand(String),
     /// Standard input ended with an error.
     #[error("request cannot be read from standard input")]

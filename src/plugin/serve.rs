@@ -15,11 +15,15 @@ use std::{
 use super::{Command, Fault, Host, PluginError, answer};
 use crate::limits;
 
-/// Whether the first argument of the command line makes this a plugin's process.
+/// Whether the first argument of the command line makes this a plugin's process: a command of the
+/// contract, also the one that this plugin does not have, since its refusal has to be JSON too.
 #[must_use]
 pub fn is_protocol_command(argument: &str) -> bool {
-    Command::from_name(argument).is_some()
+    argument == VERIFY_SIGNATURE || Command::from_name(argument).is_some()
 }
+
+/// The contract's command for plugins that verify (plugin-extensibility.md, "verify-signature").
+const VERIFY_SIGNATURE: &str = "verify-signature";
 
 /// Keeps the words of a panic from standard error, for a process that serves one command: [`serve`]
 /// puts them into the error instead. Replaces the process's panic hook.
