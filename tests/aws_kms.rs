@@ -7,6 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use der::{Encode as _, asn1::UintRef};
 use notation_sdk::{
     algorithm::KeySpec,
     envelope::{Envelope, EnvelopeFormat},
@@ -227,7 +228,7 @@ fn openssl_verifies_a_raw_signature_of_every_key_spec() {
     let (Some(ministack), Some(openssl)) = (Ministack::or_skip(), Openssl::or_skip()) else {
         return;
     };
-    for spec in [KeySpec::Rsa2048, KeySpec::Rsa3072, KeySpec::Ec384] {
+    for spec in KeySpec::ALL {
         let signing = Signing::new(ministack, &openssl, spec);
         let finished = signing.sign(&json!({})).expect_status(0);
         let answer: Value = serde_json::from_str(&finished.stdout).unwrap();
@@ -235,11 +236,16 @@ fn openssl_verifies_a_raw_signature_of_every_key_spec() {
         assert_eq!(answer["signingAlgorithm"], spec.plugin_algorithm());
         let raw = BASE64_STANDARD.decode(answer["signature"].as_str().unwrap()).unwrap();
         assert_eq!(raw.len(), spec.signature_len());
-        if spec.is_rsa() {
-            let key = ministack.public_key(signing.id.strip_prefix("awskms:///").unwrap());
-            assert!(openssl.verifies(spec, &key, b"payload", &raw));
-            assert!(!openssl.verifies(spec, &key, b"another", &raw));
-        }
+        // What openssl reads: RSA as it is, ECDSA as SEQUENCE { r INTEGER, s INTEGER }.
+        let signature = if spec.is_rsa() {
+            raw
+        } else {
+            let (r, s) = raw.split_at(raw.len() / 2);
+            [r, s].map(|number| UintRef::new(number).unwrap()).to_der().unwrap()
+        };
+        let key = ministack.public_key(signing.id.strip_prefix("awskms:///").unwrap());
+        assert!(openssl.verifies(spec, &key, b"payload", &signature), "{spec}");
+        assert!(!openssl.verifies(spec, &key, b"another", &signature), "{spec}");
     }
 }
 

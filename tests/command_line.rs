@@ -1,6 +1,10 @@
 //! The commands for people, each on a home folder of its own.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 use serde_json::{Value, json};
 
@@ -451,23 +455,32 @@ fn without_a_configuration_folder_nothing_falls_back_to_the_current_one() {
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
+/// Runs our executable with a standard output whose reader has gone already.
+fn with_closed_output(word: &str, request: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let stdin = folder.path().join("request");
+    fs::write(&stdin, request).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_notation-kms"))
+        .arg(word)
+        .env_clear()
+        .stdin(fs::File::open(stdin).unwrap())
+        .stdout(writer)
+        .output()
+        .unwrap()
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_failure_for_people_and_one_for_the_protocol() {
-    let home = tempfile::tempdir().unwrap();
-    let script = |words: &str| {
-        let line = format!(
-            "{} {words} </dev/null | true; exit ${{PIPESTATUS[0]}}",
-            env!("CARGO_BIN_EXE_notation-kms")
-        );
-        std::process::Command::new("bash")
-            .args(["-c", &line])
-            .env("XDG_CONFIG_HOME", home.path())
-            .stdout(Stdio::null())
-            .status()
-            .unwrap()
-            .code()
-    };
-    assert_eq!(script("version"), Some(0));
+    let version = with_closed_output("version", "");
+    assert_eq!((version.status.code(), version.stderr.as_slice()), (Some(0), &b""[..]));
+    let metadata = with_closed_output("get-plugin-metadata", "{}");
+    assert_eq!(metadata.status.code(), Some(1));
+    let error: Value = serde_json::from_slice(&metadata.stderr).unwrap();
+    assert_eq!(error["errorCode"], "ERROR");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.starts_with("answer cannot be written to standard output"), "{message}");
 }
 
 #[test]
