@@ -520,3 +520,26 @@ fn the_timeout_is_the_commands_and_not_each_requests() {
         fs::remove_file(home.path().join("made")).unwrap();
     }
 }
+
+#[test]
+fn no_service_is_asked_for_what_could_not_be_written() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("made"), "precious").unwrap();
+    let fake = FakeKms::start(Behaviour::HangUp);
+    let endpoint = format!("aws-endpoint-url={}", fake.endpoint());
+    for words in [&["cert", "request"][..], &["cert", "self-sign", "--days", "1"]] {
+        let refused = kms(home.path(), words)
+            .args(["--id", "awskms:///alias/x", "--subject", SUBJECT, "--to", "made"])
+            .args(["--plugin-config", &endpoint])
+            .current_dir(home.path())
+            .finish()
+            .expect_status(2);
+        assert!(
+            refused.stderr.starts_with("error: file made exists already"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(fake.actions(), Vec::<String>::new());
+    assert_eq!(fs::read_to_string(home.path().join("made")).unwrap(), "precious");
+}

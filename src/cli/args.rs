@@ -1,9 +1,13 @@
 //! Arguments and inputs that several commands have in common.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
-    block_on,
+    Outcome, block_on,
     failure::{Exit, Failure},
     host::Secrets,
     output::Format,
@@ -15,6 +19,9 @@ use crate::{
     plugin::{CERT_CHAIN, Config, check_config},
     x509::{CertificateChain, Name, Repaired, parse_bundle},
 };
+
+/// What commands write is no secret.
+const FILE_MODE: u32 = 0o644;
 
 /// `--output`
 #[derive(Debug, clap::Args)]
@@ -138,11 +145,39 @@ pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Writes a file that a person asked for, and does not replace one without being told.
-pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32, force: bool) -> Result<(), Failure> {
-    if !force && path.exists() {
-        let message = format!("file {} exists already", path.display());
-        return Err(Failure::message(Exit::Usage, message).hint("--force replaces it"));
+/// Where a command writes its one file.
+#[derive(Debug, clap::Args)]
+pub(super) struct ToArgs {
+    /// The file to write
+    #[arg(long = "to", value_name = "FILE")]
+    pub(super) path: PathBuf,
+    /// Replace the file where it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl ToArgs {
+    /// Refuses a file that is there already, before a service is asked for what would go into it.
+    pub(super) fn check(&self) -> Outcome {
+        if self.force || self.path.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        Err(self.exists_already())
     }
-    Ok(fs::write_atomic(path, bytes, mode)?)
+
+    /// Writes the file, and does not replace one without being told.
+    pub(super) fn write(&self, bytes: &[u8]) -> Outcome {
+        if self.force {
+            return Ok(fs::write_atomic(&self.path, bytes, FILE_MODE)?);
+        }
+        match fs::write_new(&self.path, bytes, FILE_MODE) {
+            Err(error) if error.is_already_there() => Err(self.exists_already()),
+            written => Ok(written?),
+        }
+    }
+
+    fn exists_already(&self) -> Failure {
+        let message = format!("file {} exists already", self.path.display());
+        Failure::message(Exit::Usage, message).hint("--force replaces it")
+    }
 }

@@ -1,11 +1,9 @@
 //! `cert request`
 
-use std::path::PathBuf;
-
 use crate::{
     cli::{
         Outcome,
-        args::{self, KeyArgs},
+        args::{self, KeyArgs, ToArgs},
         failure::{Exit, Failure},
         output::{self, ShellWord},
     },
@@ -25,12 +23,8 @@ pub(in crate::cli) struct Args {
     /// How an RSA key signs the request; pkcs1 where the CA does not take PSS
     #[arg(long, value_enum, default_value_t = Padding::Pss)]
     rsa_padding: Padding,
-    /// Where the request goes
-    #[arg(long, value_name = "FILE")]
-    to: PathBuf,
-    /// Replace the file where it exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    to: ToArgs,
 }
 
 /// The subject of a certificate.
@@ -70,18 +64,19 @@ impl SubjectArgs {
 impl Args {
     pub(super) fn run(&self) -> Outcome {
         let subject = self.subject.checked()?;
+        self.to.check()?;
         let key = self.key.open()?;
         let padding = match self.rsa_padding {
             Padding::Pss => RsaPadding::Pss,
             Padding::Pkcs1 => RsaPadding::Pkcs1,
         };
         let request = key.ask(|key| CertificateRequest::for_code_signing(key, subject, padding))?;
-        args::write_new(&self.to, request.to_pem()?.as_bytes(), 0o644, self.force)?;
+        self.to.write(request.to_pem()?.as_bytes())?;
         output::note(&format!(
             "next: have a CA issue a code-signing certificate for it, then\n  \
              notation-kms key add NAME --id {} --cert-chain CHAIN.pem",
             ShellWord(self.key.id.as_str())
         ));
-        output::line(&format!("wrote {} for {subject}", self.to.display()))
+        output::line(&format!("wrote {} for {subject}", self.to.path.display()))
     }
 }

@@ -1,12 +1,10 @@
 //! `cert self-sign`
 
-use std::path::PathBuf;
-
 use super::request::SubjectArgs;
 use crate::{
     cli::{
         Outcome,
-        args::{self, KeyArgs},
+        args::{KeyArgs, ToArgs},
         output,
     },
     config,
@@ -24,17 +22,14 @@ pub(in crate::cli) struct Args {
     /// Days of validity from now
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=3650))]
     days: u16,
-    /// Where the certificate goes
-    #[arg(long, value_name = "FILE")]
-    to: PathBuf,
-    /// Replace the file where it exists
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    to: ToArgs,
 }
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
         let subject = self.subject.checked()?;
+        self.to.check()?;
         let key = self.key.open()?;
         let now = config::now();
         let validity = (now, now + time::Duration::days(self.days.into()));
@@ -42,11 +37,14 @@ impl Args {
         let certificate = key.ask(|key| template.issue(key, Issuer::Itself))?;
         let until = Rfc3339(certificate.not_after());
         let chain = CertificateChain::from_ordered(vec![certificate])?;
-        args::write_new(&self.to, to_pem(&chain).as_bytes(), 0o644, self.force)?;
+        self.to.write(to_pem(&chain).as_bytes())?;
         output::note(
             "warning: this certificate is SELF-SIGNED, for trials: nobody but its key vouches for it,\n\
              nobody can revoke it, and whoever trusts it trusts that one key until it expires",
         );
-        output::line(&format!("wrote {} for {subject}, valid until {until}", self.to.display()))
+        output::line(&format!(
+            "wrote {} for {subject}, valid until {until}",
+            self.to.path.display()
+        ))
     }
 }
