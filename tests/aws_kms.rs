@@ -543,3 +543,26 @@ fn no_service_is_asked_for_what_could_not_be_written() {
     assert_eq!(fake.actions(), Vec::<String>::new());
     assert_eq!(fs::read_to_string(home.path().join("made")).unwrap(), "precious");
 }
+
+#[test]
+fn a_key_that_signs_no_artifact_exits_alike_wherever_it_is() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    let home = openssl.path("");
+    openssl
+        .run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1 -out k1.key")
+        .expect_status(0);
+    openssl.run("pkey -in k1.key -pubout -outform DER -out k1.der").expect_status(0);
+    let der = BASE64_STANDARD.encode(fs::read(openssl.path("k1.der")).unwrap());
+    let answer = json!({ "KeyId": "x", "PublicKey": der }).to_string();
+    let fake = FakeKms::start(Behaviour::Answer(200, answer));
+    let endpoint = format!("aws-endpoint-url={}", fake.endpoint());
+    let local = format!("file://{}", openssl.path("k1.key").display());
+    let request = |id: &str| {
+        kms(&home, &["cert", "request", "--id", id, "--subject", SUBJECT, "--to"])
+            .arg(openssl.path("r.csr"))
+    };
+    request(&local).finish().expect_status(5);
+    let service = request("awskms:///alias/x").args(["--plugin-config", &endpoint]).finish();
+    let service = service.expect_status(5);
+    assert!(service.stderr.contains("and must be RSA of 2048, 3072"), "{}", service.stderr);
+}

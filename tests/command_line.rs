@@ -678,6 +678,16 @@ fn a_request_of_an_rsa_key_is_signed_with_the_padding_that_was_asked_for() {
 }
 
 #[test]
+fn pkcs1_padding_for_a_key_that_is_not_rsa_is_a_wrong_command_line() {
+    let home = tempfile::tempdir().unwrap();
+    let id = local_key(home.path(), KeySpec::Ec256);
+    let words = ["cert", "request", "--id", &id, "--subject", SUBJECT, "--to", "r.csr"];
+    let refused = run(home.path(), &[&words[..], &["--rsa-padding", "pkcs1"]].concat());
+    let refused = refused.expect_status(2);
+    assert_eq!(refused.stderr, "error: key is EC-256, and padding pkcs1 is for RSA keys alone\n");
+}
+
+#[test]
 fn a_chain_is_checked_for_the_purpose_that_was_asked_for() {
     let home = tempfile::tempdir().unwrap();
     self_signed(home.path());

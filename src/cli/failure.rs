@@ -144,6 +144,13 @@ fn classify(error: &anyhow::Error) -> Exit {
                 _ => Exit::NotConfigured,
             };
         }
+        if let Some(pki) = cause.downcast_ref::<PkiError>() {
+            return match pki {
+                PkiError::NotRsa(_) | PkiError::BadValidity { .. } => Exit::Usage,
+                PkiError::KeyUnsupported(_) => Exit::NotConfigured,
+                _ => Exit::Other,
+            };
+        }
         if cause.is::<NoConfigurationFolder>() {
             return Exit::NotConfigured;
         }
