@@ -223,6 +223,39 @@ fn a_key_of_another_plugin_is_not_updated_but_for_being_the_default() {
 }
 
 #[test]
+fn a_key_whose_chain_cannot_be_read_is_shown_with_the_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    for name in ["release", "good"] {
+        run(home.path(), &["key", "add", name, "--id", &id, "--cert-chain", "cert.pem"])
+            .expect_status(0);
+    }
+    let described = |name: &str| -> Value {
+        let words = ["key", "describe", name, "-o", "json"];
+        serde_json::from_str(&run(home.path(), &words).expect_status(0).stdout).unwrap()
+    };
+    let copy = described("release")["pluginConfig"]["cert-chain"].as_str().unwrap().to_owned();
+    for (damage, reason) in [
+        (Some("no certificate"), "holds no certificate chain: "),
+        (None, "cannot be read: No such file"),
+    ] {
+        match damage {
+            Some(text) => fs::write(&copy, text).unwrap(),
+            None => fs::remove_file(&copy).unwrap(),
+        }
+        let release = described("release");
+        let problem = release["problem"].as_str().unwrap();
+        assert!(problem.contains(reason) && problem.contains(&copy), "{problem}");
+        assert_eq!(release["certificate"], Value::Null);
+        let shown = run(home.path(), &["key", "describe", "release"]).expect_status(0).stdout;
+        assert!(shown.contains(&format!("\nproblem:      {problem}\n")), "{shown}");
+        let listed = run(home.path(), &["key", "list"]).expect_status(0).stdout;
+        assert!(listed.ends_with(&format!("\nproblem: release: {problem}\n")), "{listed}");
+    }
+    assert_eq!(described("good")["problem"], Value::Null);
+}
+
+#[test]
 fn a_chain_is_not_stored_as_a_setting() {
     let home = tempfile::tempdir().unwrap();
     let id = self_signed(home.path());

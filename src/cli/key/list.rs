@@ -46,6 +46,11 @@ impl fmt::Display for KeyList {
             let end = if i == rows.len() { "" } else { "\n" };
             write!(f, "{:name$}  {b:plugin$}  {c:expires$}  {d}{end}", format!("{mark}{a}"))?;
         }
+        for key in &self.keys {
+            if let Some(problem) = &key.problem {
+                write!(f, "\nproblem: {}: {problem}", key.name)?;
+            }
+        }
         Ok(())
     }
 }

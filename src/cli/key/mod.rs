@@ -13,12 +13,11 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Outcome, output::Format};
+use super::{Outcome, args, failure::Failure, output::Format};
 use crate::{
     config::{Directories, KeyEntry, SigningKeys},
-    fs, limits,
     plugin::{self, CERT_CHAIN},
-    x509::{Certificate, Rfc3339, parse_bundle},
+    x509::{Certificate, Repaired, Rfc3339},
 };
 
 /// Name keys of a key service for the notation CLI (signingkeys.json).
@@ -61,6 +60,8 @@ struct KeyReport {
     plugin: Option<String>,
     plugin_config: std::collections::BTreeMap<String, String>,
     certificate: Option<CertificateReport>,
+    /// Why the certificate cannot be shown.
+    problem: Option<String>,
 }
 
 /// The leaf certificate of a key.
@@ -75,13 +76,18 @@ struct CertificateReport {
 
 impl KeyReport {
     fn of(key: &KeyEntry, keys: &SigningKeys) -> Self {
+        let (certificate, problem) = match leaf_of(key) {
+            Ok(leaf) => (leaf.as_ref().map(CertificateReport::of), None),
+            Err(failure) => (None, Some(failure.one_line())),
+        };
         Self {
             name: key.name.clone(),
             default: keys.default.as_deref() == Some(&key.name),
             id: key.id.clone(),
             plugin: key.plugin_name.clone(),
             plugin_config: key.plugin_config.clone(),
-            certificate: leaf_of(key).as_ref().map(CertificateReport::of),
+            certificate,
+            problem,
         }
     }
 }
@@ -105,12 +111,14 @@ fn own_copy(key: &KeyEntry, directories: &Directories) -> Option<PathBuf> {
     (named && key.plugin_name.as_deref() == Some(plugin::NAME)).then_some(copy)
 }
 
-/// The leaf of the chain that the key's plugin config names, where it can be read.
-fn leaf_of(key: &KeyEntry) -> Option<Certificate> {
-    let path = key.plugin_config.get(CERT_CHAIN)?;
-    let bytes = fs::read_bounded(path.as_ref(), limits::CERTIFICATE_FILE_BYTES).ok()?;
-    let chain = crate::x509::CertificateChain::repair(parse_bundle(&bytes).ok()?).ok()?.chain;
-    Some(chain.leaf().clone())
+/// The leaf of the chain that plugin config names for one of our keys, where it names one.
+fn leaf_of(key: &KeyEntry) -> Result<Option<Certificate>, Failure> {
+    let path = match key.plugin_config.get(CERT_CHAIN) {
+        Some(path) if key.plugin_name.as_deref() == Some(plugin::NAME) => Path::new(path),
+        _ => return Ok(None),
+    };
+    let Repaired { chain, .. } = args::read_chain(path)?;
+    Ok(Some(chain.leaf().clone()))
 }
 
 impl fmt::Display for KeyReport {
@@ -129,6 +137,6 @@ impl fmt::Display for KeyReport {
                 "\ncertificate:  {subject}\n  key:        {key_spec}\n  expires:    {not_after}\n  sha256:     {sha256}"
             )?;
         }
-        Ok(())
+        self.problem.as_ref().map_or(Ok(()), |problem| write!(f, "\nproblem:      {problem}"))
     }
 }
