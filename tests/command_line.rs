@@ -481,6 +481,35 @@ fn wrong_command_lines_exit_with_2_and_unknown_settings_name_the_nearest() {
 }
 
 #[test]
+fn a_wrong_command_line_is_told_in_json_where_json_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    for form in [&["-o", "json"][..], &["-ojson"], &["--output", "json"], &["--output=json"]] {
+        let words = [&["cert", "check", "chain.pem", "--id", "foo"], form].concat();
+        let refused = run(home.path(), &words).expect_status(2);
+        assert_eq!(refused.stderr, "");
+        let error: Value = serde_json::from_str(&refused.stdout).unwrap();
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("invalid value 'foo' for '--id <URI>': key reference"),
+            "{error}"
+        );
+        assert_eq!(
+            (&error["error"]["exitCode"], &error["error"]["causes"]),
+            (&json!(2), &json!([]))
+        );
+    }
+    let missing = run(home.path(), &["key", "describe", "-o", "json"]).expect_status(2);
+    let missing: Value = serde_json::from_str(&missing.stdout).unwrap();
+    let message = "the following required arguments were not provided: <NAME>";
+    assert_eq!(missing["error"]["message"], message);
+    assert!(
+        run(home.path(), &["key", "describe", "-o", "text"]).expect_status(2).stdout.is_empty()
+    );
+    let help = run(home.path(), &["key", "describe", "-o", "json", "--help"]).expect_status(0);
+    assert!(help.stdout.contains("Usage: "), "{}", help.stdout);
+}
+
+#[test]
 fn without_a_configuration_folder_nothing_falls_back_to_the_current_one() {
     let home = tempfile::tempdir().unwrap();
     let finished = Run::notation_kms().current_dir(home.path()).args(["key", "list"]).finish();

@@ -47,9 +47,10 @@ pub fn main() -> ExitCode {
     if command.is_some_and(is_protocol_command) {
         return host::serve(arguments.get(1..).unwrap_or_default());
     }
+    let format = output::Format::wanted(&arguments);
     match Cli::try_parse_from(arguments) {
         Ok(cli) => cli.command.run(),
-        Err(error) => output::usage(&error),
+        Err(error) => output::usage(&error, format),
     }
 }
 

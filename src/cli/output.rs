@@ -2,6 +2,7 @@
 //! error.
 
 use std::{
+    ffi::OsString,
     fmt::{self, Display},
     io::{self, Write},
     process::ExitCode,
@@ -19,6 +20,26 @@ pub(super) enum Format {
     Text,
     /// One JSON object, errors included.
     Json,
+}
+
+impl Format {
+    /// The format that a command line asks for, also one that cannot be parsed.
+    pub(super) fn wanted(arguments: &[OsString]) -> Self {
+        let mut words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+        while let Some(word) = words.next() {
+            let value = match word {
+                "--" => break,
+                "-o" | "--output" => words.next(),
+                _ => word
+                    .strip_prefix("--output=")
+                    .or_else(|| word.strip_prefix("-o").map(|value| value.trim_start_matches('='))),
+            };
+            if value == Some("json") {
+                return Self::Json;
+            }
+        }
+        Self::Text
+    }
 }
 
 /// A word of a command that is printed to be copied into a shell: quoted where a POSIX shell would read
@@ -74,7 +95,19 @@ pub(super) fn failure(format: Format, failure: &Failure) -> ExitCode {
 }
 
 /// Prints help, the version, or what is wrong with the command line.
-pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS }
+pub(super) fn usage(error: &clap::Error, format: Format) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if format == Format::Text {
+        let _ = error.print();
+        return Exit::Usage.into();
+    }
+    // The first paragraph is the error; what follows it are hints and the usage.
+    let text = error.render().to_string();
+    let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    failure(format, &Failure::message(Exit::Usage, one_line(message)).hint(one_line(hint)))
 }
