@@ -509,6 +509,21 @@ fn a_wrong_command_line_is_told_in_json_where_json_is_asked_for() {
     assert!(help.stdout.contains("Usage: "), "{}", help.stdout);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_plugin_that_is_a_link_is_replaced_by_a_copy() {
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("config/notation/plugins/kms/notation-kms");
+    fs::create_dir_all(target.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_notation-kms"), &target).unwrap();
+    run(home.path(), &["plugin", "install"]).expect_status(0);
+    assert!(target.symlink_metadata().unwrap().is_file());
+    // From where it is installed, it stays.
+    Run::new(&target).home(home.path()).args(["plugin", "install"]).finish().expect_status(0);
+    Run::new(&target).home(home.path()).args(["version"]).finish().expect_status(0);
+    assert!(Path::new(env!("CARGO_BIN_EXE_notation-kms")).is_file());
+}
+
 #[test]
 fn without_a_configuration_folder_nothing_falls_back_to_the_current_one() {
     let home = tempfile::tempdir().unwrap();

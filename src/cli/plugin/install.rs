@@ -1,6 +1,9 @@
 //! `plugin install`
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cli::{
@@ -39,11 +42,20 @@ pub(in crate::cli) fn install(directories: &Directories) -> Result<PathBuf, Fail
     let executable = env::current_exe()
         .map_err(|error| other(error).context("this executable's own path is not known"))?;
     let target = directories.plugin(plugin::NAME);
-    let same = |a: &std::path::Path, b: &std::path::Path| {
-        Some(a.canonicalize().ok()? == b.canonicalize().ok()?)
-    };
-    if same(&executable, &target) != Some(true) {
+    if !is_this_file(&executable, &target) {
         fs::copy_atomic(&executable, &target, MODE)?;
     }
     Ok(target)
+}
+
+/// Whether the target is the executable itself, run from where it is installed. A link to it is not: the
+/// specification forbids plugins that are links, and a link ends with what it leads to.
+fn is_this_file(executable: &Path, target: &Path) -> bool {
+    if !target.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    match (executable.canonicalize(), target.canonicalize()) {
+        (Ok(executable), Ok(target)) => executable == target,
+        _ => false,
+    }
 }
