@@ -145,8 +145,8 @@ fn keys_are_added_listed_described_updated_and_deleted() {
     assert_eq!(described["pluginConfig"]["timeout"], "1m");
     assert_eq!(described["certificate"]["subject"], "CN=release,O=Acme,ST=WA,C=US");
 
-    let copy = home.path().join("config/notation/kms/other.pem");
-    assert!(copy.exists());
+    let copy = Path::new(described["pluginConfig"]["cert-chain"].as_str().unwrap()).to_owned();
+    assert!(copy.starts_with(home.path().join("config/notation/kms")) && copy.exists());
     run(home.path(), &["key", "delete", "other"]).expect_status(0);
     assert!(!copy.exists());
     let gone = run(home.path(), &["key", "describe", "other", "--output", "json"]).expect_status(5);
@@ -255,6 +255,46 @@ fn a_key_whose_chain_cannot_be_read_is_shown_with_the_reason() {
     assert_eq!(described("good")["problem"], Value::Null);
 }
 
+/// The subject that `key describe` shows, and how many copies of chains there are.
+#[track_caller]
+fn subject_and_copies(home: &Path) -> (String, usize) {
+    let described = run(home, &["key", "describe", "release", "-o", "json"]).expect_status(0);
+    let described: Value = serde_json::from_str(&described.stdout).unwrap();
+    let copies = fs::read_dir(home.join("config/notation/kms")).unwrap().count();
+    (described["certificate"]["subject"].as_str().unwrap().to_owned(), copies)
+}
+
+#[cfg(unix)]
+#[test]
+fn an_update_that_cannot_be_saved_leaves_the_key_with_its_chain() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let id = self_signed(home);
+    run(home, &["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"]).expect_status(0);
+    let other = "C=US, ST=WA, O=Acme, CN=renewed";
+    let words = ["cert", "self-sign", "--id", &id, "--subject", other, "--days", "30", "--to"];
+    run(home, &[&words[..], &["renewed.pem"]].concat()).expect_status(0);
+
+    // More than the limit below lets anyone write, where a chain fits.
+    let list = home.join("config/notation/signingkeys.json");
+    let mut keys: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    keys["future"] = json!("x".repeat(100_000));
+    fs::write(&list, keys.to_string()).unwrap();
+    let update = ["key", "update", "release", "--cert-chain", "renewed.pem"];
+    let limited = Run::new("sh").home(home).current_dir(home);
+    let script = "trap '' XFSZ; ulimit -f 16; exec \"$@\"";
+    let limited = limited.args(["-c", script, "sh", env!("CARGO_BIN_EXE_notation-kms")]);
+    let refused = limited.args(update).finish().expect_status(1);
+    assert!(refused.stderr.contains("signingkeys.json cannot be written"), "{}", refused.stderr);
+    assert_eq!(subject_and_copies(home).0, "CN=release,O=Acme,ST=WA,C=US");
+
+    run(home, &update).expect_status(0);
+    assert_eq!(subject_and_copies(home), ("CN=renewed,O=Acme,ST=WA,C=US".to_owned(), 1));
+    run(home, &update).expect_status(0);
+    run(home, &["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"]).expect_status(2);
+    assert_eq!(subject_and_copies(home), ("CN=renewed,O=Acme,ST=WA,C=US".to_owned(), 1));
+}
+
 #[test]
 fn a_chain_is_not_stored_as_a_setting() {
     let home = tempfile::tempdir().unwrap();
@@ -316,8 +356,8 @@ fn a_chain_in_any_order_is_put_in_order_and_a_wrong_one_is_refused() {
     };
     let shuffled = [&blocks[2], &blocks[0], &blocks[1], &blocks[0]].map(String::as_str).concat();
     add("shuffled", shuffled).expect_status(0);
-    let kept = fs::read_to_string(home.path().join("config/notation/kms/shuffled.pem")).unwrap();
-    assert_eq!(kept, pem);
+    let kept = fs::read_dir(home.path().join("config/notation/kms")).unwrap().next().unwrap();
+    assert_eq!(fs::read_to_string(kept.unwrap().path()).unwrap(), pem);
 
     let refused = add("alone", blocks[0].clone()).expect_status(2);
     assert!(

@@ -2,11 +2,19 @@
 
 mod signing_keys;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use time::UtcDateTime;
 
+use crate::crypto;
+
 pub use signing_keys::{KeyEntry, KeyName, KeyNameError, SigningKeys, SigningKeysError};
+
+/// Enough of a digest to tell the chains of one key apart.
+const CHAIN_DIGEST_BYTES: usize = 8;
 
 /// Notation's folders (notation-go's `dir` package names them; traps: `truststore` has no hyphen).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +75,29 @@ impl Directories {
         self.config.join("signingkeys.json")
     }
 
-    /// Where `key add` keeps its copy of a key's certificate chain.
+    /// Where `key add` keeps its copy of a key's certificate chain, `kms/NAME-DIGEST.pem`: a renewed chain
+    /// gets a file of its own, so that nobody reads it for a key that is not changed yet.
     #[must_use]
-    pub fn key_chain(&self, name: &KeyName) -> PathBuf {
-        self.config.join("kms").join(format!("{name}.pem"))
+    pub fn key_chain(&self, name: &KeyName, pem: &[u8]) -> PathBuf {
+        let digest = crypto::hex(crypto::sha256(pem).get(..CHAIN_DIGEST_BYTES).unwrap_or_default());
+        self.key_chains().join(format!("{name}-{digest}.pem"))
+    }
+
+    /// Whether a file is a copy of a chain of that key.
+    #[must_use]
+    pub fn is_key_chain(&self, name: &KeyName, path: &Path) -> bool {
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let digest = file
+            .strip_prefix(name.as_str())
+            .and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".pem"))
+            .unwrap_or_default();
+        let is_digest = digest.len() == 2 * CHAIN_DIGEST_BYTES
+            && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest && path.parent() == Some(&self.key_chains())
+    }
+
+    fn key_chains(&self) -> PathBuf {
+        self.config.join("kms")
     }
 
     /// Where the executable of a plugin stands: `plugins/NAME/notation-NAME`.

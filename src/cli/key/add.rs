@@ -10,13 +10,9 @@ use crate::{
         output::{self, ShellWord},
     },
     config::{self, Directories, KeyEntry, KeyName, SigningKeys},
-    fs,
     plugin::{self, CERT_CHAIN},
-    x509::{CertificateChain, Purpose, Rfc3339, to_pem},
+    x509::{CertificateChain, Purpose, Rfc3339},
 };
-
-/// Certificates are no secret.
-const CHAIN_MODE: u32 = 0o644;
 
 /// Name a key of a key service for `notation sign --key NAME`.
 ///
@@ -37,12 +33,10 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let mut plugin_config = self.key.stored_config()?;
+        let plugin_config = self.key.stored_config()?;
         let chain = usable_chain(&self.cert_chain)?;
         let directories = Directories::from_environment()?;
         let mut keys = SigningKeys::load(&directories.signing_keys())?;
-        let copy = directories.key_chain(&self.name);
-        plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
         keys.add(KeyEntry::new(
             self.name.as_str(),
             self.key.id.as_str(),
@@ -52,10 +46,12 @@ impl Args {
         .map_err(|error| {
             Failure::from(error).hint(format!("notation-kms key update {}", self.name))
         })?;
+        let copy = super::keep_chain(&directories, &self.name, &chain)?;
+        let key = keys.find_mut(self.name.as_str())?;
+        key.plugin_config.insert(CERT_CHAIN.to_owned(), copy);
         if self.default || keys.keys.len() == 1 {
             keys.default = Some(self.name.to_string());
         }
-        fs::write_atomic(&copy, to_pem(&chain).as_bytes(), CHAIN_MODE)?;
         keys.save(&directories.signing_keys())?;
         let leaf = chain.leaf();
         output::line(&format!(

@@ -3,7 +3,6 @@
 use crate::{
     cli::{Outcome, output},
     config::{Directories, SigningKeys},
-    fs,
 };
 
 /// Take keys off the list. The keys themselves stay where they are.
@@ -22,9 +21,7 @@ impl Args {
         let removed = removed.collect::<Result<Vec<_>, _>>()?;
         keys.save(&directories.signing_keys())?;
         for key in removed {
-            if let Some(copy) = super::own_copy(&key, &directories) {
-                fs::remove_if_there(&copy)?;
-            }
+            super::remove_chain(&key, &keys, &directories)?;
             output::line(&format!("deleted {}", key.name))?;
         }
         Ok(())

@@ -6,19 +6,20 @@ mod describe;
 mod list;
 mod update;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 use serde::Serialize;
 
 use super::{Outcome, args, failure::Failure, output::Format};
 use crate::{
-    config::{Directories, KeyEntry, SigningKeys},
+    config::{Directories, KeyEntry, KeyName, SigningKeys},
+    fs,
     plugin::{self, CERT_CHAIN},
-    x509::{Certificate, Repaired, Rfc3339},
+    x509::{Certificate, CertificateChain, Repaired, Rfc3339, to_pem},
 };
+
+/// Certificates are no secret.
+const CHAIN_MODE: u32 = 0o644;
 
 /// Name keys of a key service for the notation CLI (signingkeys.json).
 #[derive(Debug, clap::Subcommand)]
@@ -103,12 +104,31 @@ impl CertificateReport {
     }
 }
 
-/// The copy of its chain that `key add` or `key update` made for a key, where the key still names it.
-fn own_copy(key: &KeyEntry, directories: &Directories) -> Option<PathBuf> {
-    let Ok(name) = key.name.parse() else { return None };
-    let copy = directories.key_chain(&name);
-    let named = key.plugin_config.get(CERT_CHAIN).is_some_and(|path| Path::new(path) == copy);
-    (named && key.plugin_name.as_deref() == Some(plugin::NAME)).then_some(copy)
+/// Keeps a copy of a chain, and gives its path for plugin config.
+fn keep_chain(
+    directories: &Directories,
+    name: &KeyName,
+    chain: &CertificateChain,
+) -> Result<String, Failure> {
+    let pem = to_pem(chain);
+    let copy = directories.key_chain(name, pem.as_bytes());
+    let text = args::text_of(&copy)?;
+    fs::write_atomic(&copy, pem.as_bytes(), CHAIN_MODE)?;
+    Ok(text)
+}
+
+/// Removes the copy of a chain that a key named before it was changed or deleted, where no key names it
+/// any more.
+fn remove_chain(before: &KeyEntry, keys: &SigningKeys, directories: &Directories) -> Outcome {
+    let Some(copy) = before.plugin_config.get(CERT_CHAIN) else { return Ok(()) };
+    let named = keys.keys.iter().any(|key| key.plugin_config.get(CERT_CHAIN) == Some(copy));
+    // Another plugin's is none of ours, and a name that is none of ours has no copy.
+    let ours = before.plugin_name.as_deref() == Some(plugin::NAME)
+        && before.name.parse().is_ok_and(|name| directories.is_key_chain(&name, Path::new(copy)));
+    if ours && !named {
+        fs::remove_if_there(Path::new(copy))?;
+    }
+    Ok(())
 }
 
 /// The leaf of the chain that plugin config names for one of our keys, where it names one.

@@ -10,10 +10,8 @@ use crate::{
         output,
     },
     config::{Directories, KeyEntry, SigningKeys},
-    fs,
     keys::KeyUri,
     plugin::{self, CERT_CHAIN},
-    x509::to_pem,
 };
 
 /// Change a key: its certificates after a renewal, its id, or that it is the default.
@@ -40,6 +38,7 @@ impl Args {
         let directories = Directories::from_environment()?;
         let mut keys = SigningKeys::load(&directories.signing_keys())?;
         let key = keys.find_mut(&self.name)?;
+        let before = key.clone();
         if self.changes_the_key() {
             self.change(key, &directories)?;
         }
@@ -47,6 +46,7 @@ impl Args {
             keys.default = Some(self.name.clone());
         }
         keys.save(&directories.signing_keys())?;
+        super::remove_chain(&before, &keys, &directories)?;
         output::line(&format!("updated {}", self.name))
     }
 
@@ -71,9 +71,8 @@ impl Args {
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         if let Some(path) = &self.cert_chain {
             let chain = usable_chain(path)?;
-            let copy = directories.key_chain(&key.name.parse()?);
-            key.plugin_config.insert(CERT_CHAIN.to_owned(), args::text_of(&copy)?);
-            fs::write_atomic(&copy, to_pem(&chain).as_bytes(), 0o644)?;
+            let copy = super::keep_chain(directories, &key.name.parse()?, &chain)?;
+            key.plugin_config.insert(CERT_CHAIN.to_owned(), copy);
         }
         Ok(())
     }
