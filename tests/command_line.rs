@@ -296,6 +296,23 @@ fn an_update_that_cannot_be_saved_leaves_the_key_with_its_chain() {
 }
 
 #[test]
+fn a_setting_that_is_given_twice_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let refused = |words: &[&str]| {
+        let twice = ["--plugin-config", "timeout=1m", "--plugin-config", "timeout=2m"];
+        let refused = run(home.path(), &[words, &twice].concat()).expect_status(2);
+        assert_eq!(refused.stderr, "error: plugin config timeout is given more than once\n");
+    };
+    refused(&["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"]);
+    refused(&["cert", "check", "cert.pem", "--id", &id]);
+    refused(&["cert", "request", "--id", &id, "--subject", SUBJECT, "--to", "r.csr"]);
+    run(home.path(), &["key", "add", "release", "--id", &id, "--cert-chain", "cert.pem"])
+        .expect_status(0);
+    refused(&["key", "update", "release"]);
+}
+
+#[test]
 fn a_chain_is_not_stored_as_a_setting() {
     let home = tempfile::tempdir().unwrap();
     let id = self_signed(home.path());

@@ -66,7 +66,7 @@ pub(super) struct OpenKey {
 impl OpenKey {
     /// Opens a key with settings from the command line. Nothing is asked yet.
     pub(super) fn open(id: &KeyUri, config: &[(String, String)]) -> Result<Self, Failure> {
-        let config: BTreeMap<_, _> = config.iter().cloned().collect();
+        let config = plugin_config(config)?;
         let config =
             Config::parse(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
         let secrets = Secrets { may_prompt: true };
@@ -102,7 +102,19 @@ pub(super) fn stored_config(
         let message = "plugin config cert-chain is what --cert-chain gives";
         return Err(Failure::message(Exit::Usage, message));
     }
-    Ok(config.iter().cloned().collect())
+    plugin_config(config)
+}
+
+/// Settings from the command line, each said once: of two values nobody can tell which was meant.
+fn plugin_config(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut config = BTreeMap::new();
+    for (key, value) in pairs {
+        if config.insert(key.clone(), value.clone()).is_some() {
+            let message = format!("plugin config {key} is given more than once");
+            return Err(Failure::message(Exit::Usage, message));
+        }
+    }
+    Ok(config)
 }
 
 /// `KEY=VALUE`
