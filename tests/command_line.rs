@@ -313,6 +313,20 @@ fn a_setting_that_is_given_twice_is_refused() {
 }
 
 #[test]
+fn a_request_tells_the_next_command_with_every_setting() {
+    let home = tempfile::tempdir().unwrap();
+    let id = local_key(home.path(), KeySpec::Ec256);
+    let words = ["cert", "request", "--id", &id, "--subject", SUBJECT, "--to", "r.csr"];
+    let settings = ["--plugin-config", "timeout=1m", "--plugin-config", "passphrase-file=a b"];
+    let made = run(home.path(), &[&words[..], &settings].concat()).expect_status(0);
+    let next = format!(
+        "notation-kms key add NAME --id {id} --cert-chain CHAIN.pem \\\n    \
+         --plugin-config timeout=1m \\\n    --plugin-config 'passphrase-file=a b'\n"
+    );
+    assert!(made.stderr.ends_with(&next), "{}", made.stderr);
+}
+
+#[test]
 fn a_chain_is_not_stored_as_a_setting() {
     let home = tempfile::tempdir().unwrap();
     let id = self_signed(home.path());

@@ -73,10 +73,21 @@ impl Args {
         let request = key.ask(|key| CertificateRequest::for_code_signing(key, subject, padding))?;
         self.to.write(request.to_pem()?.as_bytes())?;
         output::note(&format!(
-            "next: have a CA issue a code-signing certificate for it, then\n  \
-             notation-kms key add NAME --id {} --cert-chain CHAIN.pem",
-            ShellWord(self.key.id.as_str())
+            "next: have a CA issue a code-signing certificate for it, then\n  {}",
+            self.key_add()
         ));
         output::line(&format!("wrote {} for {subject}", self.to.path.display()))
+    }
+
+    /// The command that gives the key to notation, with the settings that it was reached with.
+    fn key_add(&self) -> String {
+        let id = ShellWord(self.key.id.as_str());
+        let mut command = format!("notation-kms key add NAME --id {id} --cert-chain CHAIN.pem");
+        for (key, value) in &self.key.config {
+            let setting = format!("{key}={value}");
+            command.push_str(" \\\n    --plugin-config ");
+            command.push_str(&ShellWord(&setting).to_string());
+        }
+        command
     }
 }
