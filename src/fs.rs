@@ -25,6 +25,9 @@ pub enum FileError {
         #[source]
         source: io::Error,
     },
+    /// A pipe, a device or a folder.
+    #[error("file {0} is not a regular file")]
+    NotRegular(PathBuf),
     /// More bytes than such a file may have.
     #[error("file {path} is over the limit of {limit} bytes")]
     TooLarge {
@@ -62,6 +65,18 @@ pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     read_into(&mut bytes, path, limit)?;
     Ok(bytes)
+}
+
+/// Reads a regular file of at most `limit` bytes. Anything else is refused: to open a pipe that nobody
+/// writes to takes forever, and no deadline ends that.
+///
+/// # Errors
+/// [`FileError`].
+pub fn read_regular(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    if !fs::metadata(path).map_err(FileError::io(path, "read"))?.is_file() {
+        return Err(FileError::NotRegular(path.to_owned()));
+    }
+    read_bounded(path, limit)
 }
 
 /// Reads a file of at most `limit` bytes that is a secret: no copy of it stays in memory.

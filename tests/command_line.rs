@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, Output},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -641,6 +642,28 @@ fn a_command_of_the_contract_that_the_plugin_does_not_have_is_refused_in_the_con
     let error: Value = serde_json::from_str(&refused.stderr).unwrap();
     let message = "command \"verify-signature\" is none that this plugin has";
     assert_eq!(error, json!({"errorCode": "VALIDATION_ERROR", "errorMessage": message}));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_chain_in_a_pipe_is_read_for_people_and_refused_where_nobody_would_end_the_wait() {
+    let home = tempfile::tempdir().unwrap();
+    let id = self_signed(home.path());
+    let chain = fs::read(home.path().join("cert.pem")).unwrap();
+    let check = Run::notation_kms().args(["cert", "check", "/dev/stdin"]).stdin(chain);
+    check.finish().expect_status(0);
+
+    let pipe = home.path().join("pipe");
+    Run::new("mkfifo").arg(&pipe).finish().expect_status(0);
+    let request =
+        json!({"contractVersion": "1.0", "keyId": id, "pluginConfig": {"cert-chain": pipe}});
+    let describe = Run::notation_kms().home(home.path()).arg("describe-key");
+    let describe = describe.stdin(request.to_string()).timeout(Duration::from_secs(10));
+    let refused = describe.finish().expect_status(1);
+    let error: Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert_eq!(error["errorCode"], "VALIDATION_ERROR");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.ends_with("pipe is not a regular file"), "{message}");
 }
 
 #[test]

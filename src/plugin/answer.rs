@@ -31,7 +31,7 @@ pub trait Host {
     fn now(&self) -> UtcDateTime;
 
     /// The bytes of a file of certificates; it should read no more than
-    /// [`limits::CERTIFICATE_FILE_BYTES`](crate::limits::CERTIFICATE_FILE_BYTES).
+    /// [`limits::CERTIFICATE_FILE_BYTES`](crate::limits::CERTIFICATE_FILE_BYTES), and wait for nothing.
     ///
     /// # Errors
     /// Where the file cannot be read.
