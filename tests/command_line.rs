@@ -757,6 +757,14 @@ fn quickstart_prints_commands_that_a_shell_reads_whatever_the_folder_is_called()
     let export = first("  export ");
     let config = shell(&format!("{export}; printf %s \"$XDG_CONFIG_HOME\"")).stdout;
     assert_eq!(Path::new(&config), folder.join("config"));
+    // As cargo run leaves it: on nobody's search path.
+    let this = env!("CARGO_BIN_EXE_notation-kms");
+    for command in ["plugin install", "cert request --id", "key add release --id"] {
+        let command = first(&format!("  {this} {command}"));
+        assert!(!command.contains(" notation-kms "), "{command}");
+    }
+    let verify = "notation verify registry.example/app@sha256:...\n";
+    assert!(made.ends_with(verify), "{made}");
     let Some(notation) = Component::Notation.or_skip() else { return };
     for verb in ["sign", "verify"] {
         let command = first(&format!("  notation {verb} "));

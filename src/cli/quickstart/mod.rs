@@ -5,18 +5,16 @@
 
 mod configuration;
 mod hierarchy;
+mod next_steps;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use time::UtcDateTime;
 
 use super::{
     Outcome, block_on,
     failure::{Exit, Failure},
-    output::{self, ShellWord},
+    output,
 };
 use crate::{
     config::{self, Directories},
@@ -30,6 +28,7 @@ use crate::{
     x509::{CertificateChain, Name, Rfc3339, parse_bundle},
 };
 use hierarchy::Hierarchy;
+use next_steps::NextSteps;
 
 /// Tells a later run that the folder is its own.
 const MARKER: &str = ".notation-kms-quickstart";
@@ -44,8 +43,8 @@ const PAGE: &[u8] = b"<!doctype html>\n<title>Signed</title>\n<p>This page is si
 /// Sign and verify something real, with a local key and no account anywhere.
 ///
 /// Makes a root, an issuing CA, a code-signing certificate, a trust store and a strict trust policy,
-/// packs FILE as an OCI artifact, signs it, verifies it, and prints the commands that do each step
-/// with the notation CLI and with an AWS KMS key.
+/// packs FILE as an OCI artifact, signs it, verifies it, and prints the commands that show, sign and
+/// verify the same with the notation CLI, and those that go the whole way with a key of AWS KMS.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to pack and sign; a small page where it is left out
@@ -119,7 +118,7 @@ impl Quickstart {
         output::line(&format!("verified: signed by {signer}, up to the root in the trust store"))?;
         let refusal = refuse_a_changed_byte(&envelope)?;
         output::line(&format!("refused, with one byte of the payload changed: {refusal}"))?;
-        output::line(&NextSteps { quickstart: self, artifact: &artifact }.to_string())
+        output::line(&NextSteps { root: &self.root, artifact: &artifact }.to_string())
     }
 
     /// The envelope of an earlier run, else a new one, pushed after its blobs.
@@ -224,34 +223,5 @@ fn refuse_a_changed_byte(envelope: &[u8]) -> Result<String, Failure> {
             Exit::Other,
             "a changed payload was accepted: do not use this build",
         )),
-    }
-}
-
-/// The same steps by hand, and with a key service.
-struct NextSteps<'a> {
-    quickstart: &'a Quickstart,
-    artifact: &'a Descriptor,
-}
-
-impl fmt::Display for NextSteps<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = |name: &str| self.quickstart.root.join(name).display().to_string();
-        let (config, layout) = (path("config"), path("layout"));
-        let artifact = format!("{layout}@{}", self.artifact.digest);
-        let (config, artifact) = (ShellWord(&config), ShellWord(&artifact));
-        write!(
-            f,
-            "\nThe same with the notation CLI, in this folder's configuration:\n\n  \
-             export XDG_CONFIG_HOME={config} NOTATION_EXPERIMENTAL=1\n  \
-             notation sign --oci-layout {artifact} --key {NAME}\n  \
-             notation verify --oci-layout {artifact} --scope {SCOPE}\n\n\
-             With a key of AWS KMS, in your own configuration:\n\n  \
-             notation-kms plugin install\n  \
-             notation-kms cert request --id awskms:///alias/release \\\n    \
-             --subject \"C=US, ST=WA, O=Acme, CN=release signing\" --to release.csr\n  \
-             # your CA issues a code-signing certificate for release.csr: chain.pem\n  \
-             notation-kms key add release --id awskms:///alias/release --cert-chain chain.pem\n  \
-             notation sign --key release registry.example/app@sha256:..."
-        )
     }
 }
