@@ -100,6 +100,31 @@ pub(crate) fn verify_x509(
     verify(algorithm, key, message, signature)
 }
 
+/// Verifies an ECDSA signature as r‖s, with any hash: both halves as long as the key's field.
+pub(crate) fn verify_ecdsa_fixed(
+    algorithm: SignatureAlgorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let length = key.key_spec().map(KeySpec::signature_len);
+    if length != Some(signature.len()) {
+        return Err(BadSignature);
+    }
+    let der = ecdsa_der_from_fixed(signature).ok_or(BadSignature)?;
+    verify_x509(algorithm, key, message, &der)
+}
+
+/// Verifies a pure Ed25519 signature (RFC 8032) with a key of 32 bytes.
+pub(crate) fn verify_ed25519(
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    use raw::VerificationAlgorithm as _;
+    raw::ED25519.verify_sig(key, message, signature).map_err(|_| BadSignature)
+}
+
 fn verify(
     algorithm: &dyn raw::VerificationAlgorithm,
     key: &PublicKey,

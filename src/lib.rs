@@ -41,8 +41,10 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 mod crypto;
+pub mod dct;
 pub mod envelope;
 pub mod fs;
+mod json;
 pub mod keys;
 pub mod limits;
 pub mod oci;

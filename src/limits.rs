@@ -76,3 +76,24 @@ pub const EXPIRY_SECONDS: u64 = 9_223_372_036;
 
 /// Bytes of the file that `quickstart` packs. It is held in memory.
 pub const QUICKSTART_FILE_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of one metadata file of Docker Content Trust: what notary clients stop at.
+pub const DCT_FILE_BYTES: usize = 100 * 1024 * 1024;
+
+/// Bytes of a timestamp file of Docker Content Trust: what notary clients stop at.
+pub const DCT_TIMESTAMP_BYTES: usize = 1024 * 1024;
+
+/// Bytes of one public key of Docker Content Trust: what notary clients stop at.
+pub const DCT_KEY_BYTES: usize = 256 * 1024;
+
+/// Bits of the smallest RSA key that notary clients take.
+pub const DCT_RSA_BITS: usize = 2048;
+
+/// Delegations of one repository. `docker trust` makes one a signer, and one for releases.
+pub const DCT_DELEGATIONS: usize = 1024;
+
+/// Versions of one root file that are read: one a key rotation, so that no real history comes near.
+pub const DCT_ROOT_VERSIONS: u64 = 1024;
+
+/// Signatures of one metadata file that are looked at; real ones have one to three, and each costs time.
+pub const DCT_SIGNATURES: usize = 64;

@@ -17,10 +17,10 @@ use super::{
     AttributeValue, Draft, Envelope, EnvelopeError, EnvelopeFormat, PAYLOAD_MEDIA_TYPE,
     SignedContent, SigningScheme, UnsignedAttributes,
     attributes::{Collector, KNOWN, header},
-    json::Unique,
 };
 use crate::{
     algorithm::KeySpec,
+    json::Unique,
     limits,
     x509::{Certificate, CertificateChain, Rfc3339},
 };
@@ -47,7 +47,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
     let wire = read_object(bytes)?;
     let unprotected = object(wire.header.0, "header")?;
     let protected = decode_url(&wire.protected, "protected")?;
-    let protected = super::json::parse(&protected).map_err(EnvelopeError::MalformedJws)?;
+    let protected = crate::json::parse(&protected).map_err(EnvelopeError::MalformedJws)?;
     let mut protected = object(protected, "protected")?;
     if let Some(name) = protected.keys().find(|name| unprotected.contains_key(*name)) {
         return Err(EnvelopeError::InBothBuckets(name.clone()));

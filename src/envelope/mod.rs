@@ -8,7 +8,6 @@
 mod attributes;
 mod cose;
 mod error;
-pub(crate) mod json;
 mod jws;
 mod payload;
 

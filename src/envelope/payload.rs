@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::json;
-use crate::{limits, oci::Descriptor};
+use crate::{json, limits, oci::Descriptor};
 
 /// The media type of the payload, the only one there is.
 pub const PAYLOAD_MEDIA_TYPE: &str = "application/vnd.cncf.notary.payload.v1+json";

@@ -238,6 +238,11 @@ impl Certificate {
         self.is_self_issued() && self.is_signed_by(&self.public_key)
     }
 
+    /// Whether the certificate is signed with SHA-1, which nothing is to be trusted for.
+    pub(crate) const fn is_signed_with_sha1(&self) -> bool {
+        matches!(self.signature_algorithm, CertificateSignature::Sha1)
+    }
+
     /// Whether the basic constraints say that this is a CA.
     #[must_use]
     pub fn is_ca(&self) -> bool {

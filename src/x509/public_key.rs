@@ -84,6 +84,14 @@ impl PublicKey {
         }
     }
 
+    /// Bits of the modulus of an RSA key; `None` for all others.
+    pub(crate) const fn rsa_bits(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Rsa { bits } => Some(bits),
+            _ => None,
+        }
+    }
+
     /// Lower-case hex SHA-256 over the DER `SubjectPublicKeyInfo`, as
     /// `openssl pkey -pubin -outform DER | sha256sum` prints it.
     #[must_use]

@@ -1,0 +1,34 @@
+//! Docker Content Trust: the trust data of notary (v1), read and judged.
+//!
+//! Docker Content Trust signs tags: `targets.json` and its delegations list tag, digest and size, and a
+//! root of keys says who may. [`judge`] takes the files of a repository as they were served and gives every
+//! one a [`Verdict`] with its reasons; [`Released`] tells the tags as `docker trust inspect` does.
+//!
+//! Reading only: nothing here makes or changes trust data. Thresholds, key ids, signatures, the root's
+//! history and the hashes of the snapshot are checked as notary's own clients do, and more strictly where
+//! they are lax: no member twice, no key twice, and a root whose keys nobody pinned is told as such.
+
+mod canonical;
+mod data;
+mod fault;
+mod gun;
+mod judge;
+mod key;
+mod metadata;
+mod record;
+mod released;
+mod role;
+mod roots;
+mod signatures;
+
+pub use canonical::NotCanonical;
+pub use data::TrustData;
+pub use fault::Fault;
+pub use gun::{Gun, GunError};
+pub use judge::{JudgedFile, Judgement, Terms, Verdict, judge};
+pub use key::{Key, SignatureFault};
+pub use metadata::{FileMeta, MetadataError};
+pub use record::{AdministrativeKeys, KeyRecord, Reason, RepositoryRecord, RoleRecord};
+pub use released::{DifferingTag, Released, SignedTag, Signer};
+pub use role::{Delegation, NotARole, Role};
+pub use roots::{RootPin, RootTrust};
