@@ -106,7 +106,19 @@ fn read_into(bytes: &mut Vec<u8>, path: &Path, limit: usize) -> Result<(), FileE
 /// # Errors
 /// [`FileError::Io`]; nothing is left behind then.
 pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    replace(path, mode, "written", |file| file.write_all(bytes))
+    write_atomic_with(path, mode, |file| file.write_all(bytes))
+}
+
+/// Writes a file as [`write_atomic`] does, with what `fill` puts into it.
+///
+/// # Errors
+/// [`FileError::Io`]; nothing is left behind then.
+pub fn write_atomic_with(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), FileError> {
+    replace(path, mode, "written", fill)
 }
 
 /// Writes a file as [`write_atomic`] does, but only where there is none.

@@ -97,3 +97,7 @@ pub const DCT_ROOT_VERSIONS: u64 = 1024;
 
 /// Signatures of one metadata file that are looked at; real ones have one to three, and each costs time.
 pub const DCT_SIGNATURES: usize = 64;
+
+/// Bytes of an archive of Docker Content Trust data, which is held in memory while it is inspected. A
+/// repository takes some ten kilobytes, so that this is a whole registry.
+pub const DCT_ARCHIVE_BYTES: usize = 2 * 1024 * 1024 * 1024;

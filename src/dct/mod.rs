@@ -8,6 +8,7 @@
 //! history and the hashes of the snapshot are checked as notary's own clients do, and more strictly where
 //! they are lax: no member twice, no key twice, and a root whose keys nobody pinned is told as such.
 
+mod archive;
 mod canonical;
 mod data;
 mod fault;
@@ -21,6 +22,9 @@ mod role;
 mod roots;
 mod signatures;
 
+pub use archive::{
+    Archive, ArchiveError, ArchiveWriter, FailedRepository, read_trust_data, repositories_below,
+};
 pub use canonical::NotCanonical;
 pub use data::TrustData;
 pub use fault::Fault;

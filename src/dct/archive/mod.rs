@@ -1,0 +1,454 @@
+//! Archives of trust data: a folder, or the same in one tar file, that stays useful when the server is gone.
+//!
+//! ```text
+//! README.md, check.py                how to check it without this program
+//! index.json                         every repository with its record, what had no trust data, what failed
+//! SHA256SUMS                         of all other files, for sha256sum -c
+//! v2/GUN/_trust/tuf/ROLE.json        the files as they were served, in the places that servers have them
+//! v2/GUN/_trust/record.json          the repository's record; there once all of its files are
+//! ```
+//!
+//! Files are written before they are judged, each by rename, so an export that broke off leaves whole files
+//! and goes on where it stopped. Checksums find accidents; whether a file can be trusted is judged anew, from
+//! the file.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self as std_fs, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Gun, TrustData};
+use crate::{
+    crypto,
+    fs::{self, FileError},
+    limits,
+};
+
+/// What every archive has beside its data, so that it can be read without this program.
+const GUIDES: [(&str, &str); 2] =
+    [("README.md", include_str!("README.md")), ("check.py", include_str!("check.py"))];
+const INDEX_FILE: &str = "index.json";
+const SUMS_FILE: &str = "SHA256SUMS";
+const REPOSITORIES: &str = "v2";
+const FILE_MODE: u32 = 0o644;
+
+/// The version of the archive's form.
+const VERSION: u64 = 1;
+
+/// What is wrong with an archive.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The operating system refused.
+    #[error("archive {path} cannot be {verb}")]
+    Io {
+        /// The archive.
+        path: PathBuf,
+        /// `read` or `written`.
+        verb: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A folder with something else in it.
+    #[error("folder {0} is not empty, and not an archive of trust data")]
+    ForeignFolder(PathBuf),
+    /// No folder with an index, and no tar file of one.
+    #[error("{0} is not an archive of trust data: it has no SHA256SUMS")]
+    NotAnArchive(PathBuf),
+    /// More bytes than are read.
+    #[error("archive {path} is over the limit of {limit} bytes", limit = limits::DCT_ARCHIVE_BYTES)]
+    TooLarge {
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A line of SHA256SUMS that is none.
+    #[error("SHA256SUMS, line {0}: not a checksum and a file name")]
+    BadSums(usize),
+    /// A file with other bytes than were exported.
+    #[error("file {file} has changed: its SHA-256 is {actual}, and SHA256SUMS has {listed}")]
+    Changed {
+        /// The file.
+        file: String,
+        /// Hex in SHA256SUMS.
+        listed: String,
+        /// Hex of the file.
+        actual: String,
+    },
+    /// A file that is gone.
+    #[error("file {0} is missing, and SHA256SUMS lists it")]
+    Missing(String),
+    /// A file that was not exported, or an export that has not come to its end.
+    #[error("file {0} is not in SHA256SUMS")]
+    Unlisted(String),
+    /// A file name that leaves the archive, or that no export gives.
+    #[error("archive has an entry {0:?}, which no export writes")]
+    BadEntry(String),
+    /// `index.json` is not what exports write.
+    #[error("index.json is not the index of an archive")]
+    BadIndex(#[source] serde_json::Error),
+    /// An index of another form.
+    #[error("index.json is of version {0}, and this program reads version {VERSION}")]
+    UnknownVersion(u64),
+}
+
+/// Why a GUN has no trust data in the archive.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct FailedRepository {
+    /// The repository.
+    pub gun: String,
+    /// What went wrong.
+    pub error: String,
+}
+
+/// `index.json`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index<'a> {
+    archive_version: u64,
+    tool: &'static str,
+    written_at: &'a str,
+    repositories: &'a [Value],
+    no_trust_data: &'a [String],
+    failed: &'a [FailedRepository],
+}
+
+/// An archive that is being written.
+#[derive(Debug, Clone)]
+pub struct ArchiveWriter {
+    root: PathBuf,
+}
+
+impl ArchiveWriter {
+    /// An archive in a folder: a new one, or one to go on with.
+    ///
+    /// # Errors
+    /// [`ArchiveError::ForeignFolder`], [`ArchiveError::File`].
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
+        let root = root.into();
+        fs::create_folder(&root)?;
+        let entries = std_fs::read_dir(&root).map_err(unreadable(&root))?;
+        let is_ours = |name: &std::ffi::OsStr| {
+            let guides = GUIDES.iter().map(|(guide, _)| *guide);
+            guides.chain([INDEX_FILE, SUMS_FILE, REPOSITORIES]).any(|ours| name == ours)
+                || name.as_encoded_bytes().starts_with(b".")
+        };
+        for entry in entries {
+            if !is_ours(&entry.map_err(unreadable(&root))?.file_name()) {
+                return Err(ArchiveError::ForeignFolder(root));
+            }
+        }
+        Ok(Self { root })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Keeps one file as served.
+    ///
+    /// # Errors
+    /// [`ArchiveError::File`]; nothing is half-written then.
+    pub fn keep(&self, gun: &Gun, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+        Ok(fs::write_atomic(&self.files(gun).join(name), bytes, FILE_MODE)?)
+    }
+
+    /// The files that are there.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn data(&self, gun: &Gun) -> Result<TrustData, ArchiveError> {
+        read_trust_data(&self.files(gun))
+    }
+
+    /// The record of a repository whose files are all there.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn record(&self, gun: &Gun) -> Result<Option<Value>, ArchiveError> {
+        match fs::read_bounded(&self.record_file(gun), limits::DCT_FILE_BYTES) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps the record of a repository whose files are all there.
+    ///
+    /// # Errors
+    /// [`ArchiveError::File`].
+    pub fn complete(&self, gun: &Gun, record: &Value) -> Result<(), ArchiveError> {
+        let text = format!("{record:#}\n");
+        Ok(fs::write_atomic(&self.record_file(gun), text.as_bytes(), FILE_MODE)?)
+    }
+
+    /// Puts the files of an earlier export aside, below a name that tells when that was.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn set_aside(&self, gun: &Gun, when: &str) -> Result<(), ArchiveError> {
+        let files = self.files(gun);
+        let aside = files.with_file_name(format!("tuf-{}", when.replace([':', '-'], "")));
+        fs::remove_if_there(&self.record_file(gun))?;
+        std_fs::rename(&files, &aside)
+            .map_err(|source| ArchiveError::Io { path: files, verb: "moved", source })
+    }
+
+    /// Writes the index, the README and the checksums: the archive is whole then.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn finish(
+        &self,
+        written_at: &str,
+        repositories: &[Value],
+        no_trust_data: &[String],
+        failed: &[FailedRepository],
+    ) -> Result<(), ArchiveError> {
+        let index = Index {
+            archive_version: VERSION,
+            tool: concat!("notation-kms ", env!("CARGO_PKG_VERSION")),
+            written_at,
+            repositories,
+            no_trust_data,
+            failed,
+        };
+        let mut text = serde_json::to_vec_pretty(&index).map_err(ArchiveError::BadIndex)?;
+        text.push(b'\n');
+        fs::write_atomic(&self.root.join(INDEX_FILE), &text, FILE_MODE)?;
+        for (name, text) in GUIDES {
+            fs::write_atomic(&self.root.join(name), text.as_bytes(), FILE_MODE)?;
+        }
+        let mut sums = String::new();
+        for name in names(&self.root)?.iter().filter(|name| *name != SUMS_FILE) {
+            let bytes = fs::read_bounded(&self.root.join(name), limits::DCT_FILE_BYTES)?;
+            sums.push_str(&format!("{}  {name}\n", crypto::hex(&crypto::sha256(&bytes))));
+        }
+        Ok(fs::write_atomic(&self.root.join(SUMS_FILE), sums.as_bytes(), FILE_MODE)?)
+    }
+
+    /// Writes the whole archive into one tar file as well.
+    ///
+    /// # Errors
+    /// [`ArchiveError`]; no half of a file is left then.
+    pub fn write_tar(&self, to: &Path) -> Result<(), ArchiveError> {
+        let names = names(&self.root)?;
+        let written = fs::write_atomic_with(to, FILE_MODE, |file| {
+            let mut tar = tar::Builder::new(io::BufWriter::new(file));
+            tar.mode(tar::HeaderMode::Deterministic);
+            for name in &names {
+                tar.append_path_with_name(self.root.join(name), name)?;
+            }
+            tar.into_inner()?.into_inner().map_err(io::IntoInnerError::into_error).map(drop)
+        });
+        Ok(written?)
+    }
+
+    fn files(&self, gun: &Gun) -> PathBuf {
+        self.root.join(REPOSITORIES).join(gun.as_str()).join("_trust").join("tuf")
+    }
+
+    fn record_file(&self, gun: &Gun) -> PathBuf {
+        self.files(gun).with_file_name("record.json")
+    }
+}
+
+/// An archive whose files all have the checksums that they were exported with.
+#[derive(Debug)]
+pub struct Archive {
+    /// Names with `/`, relative to the archive.
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Archive {
+    /// Reads an archive, from its folder or from a tar file, and holds every file against its checksum.
+    ///
+    /// # Errors
+    /// [`ArchiveError`], which names the file that is not as it was exported.
+    pub fn read(path: &Path) -> Result<Self, ArchiveError> {
+        let files = if path.is_dir() { read_folder(path)? } else { read_tar(path)? };
+        let archive = Self { files };
+        archive.check_sums(path)?;
+        archive.check_version()?;
+        Ok(archive)
+    }
+
+    /// The repositories that have files here, by name.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<Gun> {
+        let mut guns: Vec<Gun> = self.files.keys().filter_map(|name| Some(place(name)?.0)).collect();
+        guns.dedup();
+        guns
+    }
+
+    /// The files of a repository.
+    #[must_use]
+    pub fn data(&self, gun: &Gun) -> TrustData {
+        let mut data = TrustData::new();
+        for (name, bytes) in &self.files {
+            if let Some((owner, file)) = place(name)
+                && owner == *gun
+            {
+                data.insert(file, bytes.clone());
+            }
+        }
+        data
+    }
+
+    fn check_sums(&self, path: &Path) -> Result<(), ArchiveError> {
+        let sums = self.files.get(SUMS_FILE);
+        let sums = sums.ok_or_else(|| ArchiveError::NotAnArchive(path.to_owned()))?;
+        let mut listed = BTreeMap::new();
+        for (i, line) in String::from_utf8_lossy(sums).lines().enumerate() {
+            let (sum, name) = line.split_once("  ").ok_or(ArchiveError::BadSums(i + 1))?;
+            listed.insert(name.to_owned(), sum.to_owned());
+        }
+        for (name, bytes) in self.files.iter().filter(|(name, _)| *name != SUMS_FILE) {
+            let sum = listed.remove(name);
+            let listed = sum.ok_or_else(|| ArchiveError::Unlisted(name.clone()))?;
+            let actual = crypto::hex(&crypto::sha256(bytes));
+            if actual != listed {
+                return Err(ArchiveError::Changed { file: name.clone(), listed, actual });
+            }
+        }
+        match listed.into_keys().next() {
+            Some(name) => Err(ArchiveError::Missing(name)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_version(&self) -> Result<(), ArchiveError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Head {
+            archive_version: u64,
+        }
+        let index = self.files.get(INDEX_FILE);
+        let index = index.ok_or_else(|| ArchiveError::Missing(INDEX_FILE.to_owned()))?;
+        let head: Head = serde_json::from_slice(index).map_err(ArchiveError::BadIndex)?;
+        match head.archive_version {
+            VERSION => Ok(()),
+            other => Err(ArchiveError::UnknownVersion(other)),
+        }
+    }
+}
+
+/// Reads the metadata files of one folder: an archive's, a notary client's, or saved ones. Others that lie
+/// about are passed over.
+///
+/// # Errors
+/// [`ArchiveError`].
+pub fn read_trust_data(folder: &Path) -> Result<TrustData, ArchiveError> {
+    let mut data = TrustData::new();
+    if !folder.is_dir() {
+        return Ok(data);
+    }
+    for name in names(folder)?.into_iter().filter(|name| TrustData::is_file_name(name)) {
+        let bytes = fs::read_bounded(&folder.join(&name), limits::DCT_FILE_BYTES)?;
+        data.insert(name, bytes);
+    }
+    Ok(data)
+}
+
+/// The repositories below a folder: those that have `MARKER` below their name.
+///
+/// # Errors
+/// [`ArchiveError`].
+pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<Gun>, ArchiveError> {
+    let suffix = format!("/{marker}");
+    let names = names(folder)?;
+    let guns = names.iter().filter_map(|name| name.strip_suffix(suffix.as_str())?.parse().ok());
+    Ok(guns.collect())
+}
+
+/// Repository and file name of a metadata file's place in the archive.
+fn place(name: &str) -> Option<(Gun, &str)> {
+    let (gun, file) = name.strip_prefix("v2/")?.split_once("/_trust/tuf/")?;
+    Some((gun.parse().ok()?, file)).filter(|(_, file)| TrustData::is_file_name(file))
+}
+
+/// Names of all files below a folder, with `/`, in order; those that begin with a dot are none of ours.
+fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {
+    let mut names = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(below) = folders.pop() {
+        let path = folder.join(&below);
+        for entry in std_fs::read_dir(&path).map_err(unreadable(&path))? {
+            let entry = entry.map_err(unreadable(&path))?;
+            let name = entry.file_name();
+            let name = name.to_str().ok_or_else(|| ArchiveError::BadEntry(name.to_string_lossy().into_owned()))?;
+            if name.starts_with('.') {
+                continue;
+            }
+            let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
+            let kind = entry.file_type().map_err(unreadable(&path))?;
+            match (kind.is_dir(), kind.is_file()) {
+                (true, _) => folders.push(name),
+                (_, true) => names.push(name),
+                // A link could lead anywhere.
+                _ => return Err(ArchiveError::BadEntry(name)),
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn read_folder(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
+    let mut files = BTreeMap::new();
+    let mut room = limits::DCT_ARCHIVE_BYTES;
+    for name in names(root)? {
+        let bytes = fs::read_bounded(&root.join(&name), limits::DCT_FILE_BYTES)?;
+        room = room
+            .checked_sub(bytes.len())
+            .ok_or_else(|| ArchiveError::TooLarge { path: root.to_owned() })?;
+        files.insert(name, bytes);
+    }
+    Ok(files)
+}
+
+fn read_tar(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
+    let io_error = unreadable(path);
+    let file = File::open(path).map_err(&io_error)?;
+    // One byte more than the limit shows that there is more.
+    let limit = u64::try_from(limits::DCT_ARCHIVE_BYTES).unwrap_or(u64::MAX);
+    let mut tar = tar::Archive::new(io::BufReader::new(file.take(limit.saturating_add(1))));
+    let mut files = BTreeMap::new();
+    let mut room = limits::DCT_ARCHIVE_BYTES;
+    for entry in tar.entries().map_err(&io_error)? {
+        let mut entry = entry.map_err(&io_error)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if entry.header().entry_type().is_dir() {
+            continue;
+        }
+        if !entry.header().entry_type().is_file() {
+            return Err(ArchiveError::BadEntry(name));
+        }
+        let name = name.trim_start_matches("./").to_owned();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).map_err(&io_error)?;
+        room = room
+            .checked_sub(bytes.len())
+            .ok_or_else(|| ArchiveError::TooLarge { path: path.to_owned() })?;
+        if files.insert(name.clone(), bytes).is_some() {
+            return Err(ArchiveError::BadEntry(name));
+        }
+    }
+    Ok(files)
+}
+
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
+    let path = path.to_owned();
+    move |source| ArchiveError::Io { path: path.clone(), verb: "read", source }
+}
