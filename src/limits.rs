@@ -101,3 +101,27 @@ pub const DCT_SIGNATURES: usize = 64;
 /// Bytes of an archive of Docker Content Trust data, which is held in memory while it is inspected. A
 /// repository takes some ten kilobytes, so that this is a whole registry.
 pub const DCT_ARCHIVE_BYTES: usize = 2 * 1024 * 1024 * 1024;
+
+/// Bytes of a list of repositories or images: some hundred thousand names.
+pub const NAME_LIST_BYTES: usize = 16 * 1024 * 1024;
+
+/// Redirects that one request follows.
+pub const REDIRECTS: usize = 5;
+
+/// The longest that a server's `Retry-After` is honoured.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+
+/// Bytes of an error's body that are looked at: what notary clients stop at.
+pub const ERROR_BODY_BYTES: usize = 1024;
+
+/// Bytes of a token server's answer.
+pub const TOKEN_BYTES: usize = 64 * 1024;
+
+/// Bytes of one page of a list of repositories.
+pub const LIST_PAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Pages of a list of repositories.
+pub const LIST_PAGES: usize = 10_000;
+
+/// Records that a page of a changefeed is asked for: a notary server's own default.
+pub const CHANGEFEED_PAGE: usize = 100;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::{
     config::{KeyNameError, NoConfigurationFolder, SigningKeysError},
+    dct::{ArchiveError, client::ClientError},
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
     sign::SignError,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Exit codes; README.md lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Exit {
     /// Anything not listed: the disk, a defect.
     Other = 1,
@@ -27,8 +28,10 @@ pub(super) enum Exit {
     Unavailable = 6,
     /// Credentials were refused.
     Denied = 7,
-    /// No such key.
+    /// No such key, no trust data.
     NotFound = 8,
+    /// Some of many failed.
+    Partial = 9,
 }
 
 /// A failed command.
@@ -62,6 +65,16 @@ impl Failure {
     /// A failure that the data printed so far tells already.
     pub(super) fn silent(exit: Exit, message: impl Into<String>) -> Self {
         Self { silent: true, ..Self::message(exit, message) }
+    }
+
+    /// The same failure, told already by the data printed so far.
+    pub(super) fn silenced(self) -> Self {
+        Self { silent: true, ..self }
+    }
+
+    /// The error and its causes in one line.
+    pub(super) fn summary(&self) -> String {
+        self.causes().join(": ")
     }
 
     /// The same failure below a sentence that says what was being done.
@@ -150,6 +163,16 @@ fn classify(error: &anyhow::Error) -> Exit {
                 PkiError::KeyUnsupported(_) => Exit::NotConfigured,
                 _ => Exit::Other,
             };
+        }
+        if let Some(client) = cause.downcast_ref::<ClientError>() {
+            return match client {
+                client if client.is_denied() => Exit::Denied,
+                client if client.is_unavailable() => Exit::Unavailable,
+                _ => Exit::Other,
+            };
+        }
+        if matches!(cause.downcast_ref(), Some(ArchiveError::ForeignFolder(_))) {
+            return Exit::Usage;
         }
         if cause.is::<NoConfigurationFolder>() {
             return Exit::NotConfigured;

@@ -2,6 +2,7 @@
 
 mod args;
 mod cert;
+mod dct;
 mod failure;
 mod host;
 mod key;
@@ -35,6 +36,8 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     Plugin(plugin::Command),
+    #[command(subcommand)]
+    Dct(dct::Command),
     Version(version::Args),
 }
 
@@ -62,6 +65,7 @@ impl Command {
             Self::Cert(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Plugin(command) => command.run(),
+            Self::Dct(command) => command.run(),
             Self::Version(args) => args.run(),
         };
         match result {
@@ -75,6 +79,7 @@ impl Command {
         match self {
             Self::Cert(command) => command.format(),
             Self::Key(command) => command.format(),
+            Self::Dct(command) => command.format(),
             Self::Version(args) => args.output.format,
             Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
         }

@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fmt::{self, Display},
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -81,6 +81,29 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 pub(super) fn note(text: &str) {
     // Nobody can be told that standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// How far long work has come: one line on a terminal, nothing elsewhere.
+#[derive(Debug)]
+pub(super) struct Progress {
+    is_terminal: bool,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { is_terminal: io::stderr().is_terminal() }
+    }
+
+    pub(super) fn show(&mut self, text: &str) {
+        if self.is_terminal {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K{text}");
+        }
+    }
+
+    /// Leaves the line empty for what comes next.
+    pub(super) fn clear(&mut self) {
+        self.show("");
+    }
 }
 
 /// Tells why a command failed, and gives its exit code.

@@ -126,6 +126,12 @@ impl Directories {
     }
 }
 
+/// Docker's configuration folder: `$DOCKER_CONFIG`, else `.docker` in the home folder.
+#[must_use]
+pub fn docker_folder() -> Option<PathBuf> {
+    variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(absolute("HOME")?.join(".docker")))
+}
+
 fn absolute(name: &str) -> Option<PathBuf> {
     variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

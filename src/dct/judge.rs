@@ -129,6 +129,26 @@ pub fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Judgement {
     judgement
 }
 
+/// The newest version of each role in earlier trust data of the same repository, as far as it is accepted.
+#[must_use]
+pub fn newest_versions(
+    gun: &Gun,
+    earlier: &[TrustData],
+    pins: &[RootPin],
+    at: UtcDateTime,
+) -> BTreeMap<Role, u64> {
+    let mut newest = BTreeMap::new();
+    for data in earlier {
+        let judgement = judge(gun, data, &Terms { pins, seen: &BTreeMap::new(), at });
+        for file in judgement.files.into_iter().filter(|file| !file.is_refused()) {
+            let version = file.version.unwrap_or(0);
+            let known = newest.entry(file.role).or_insert(version);
+            *known = version.max(*known);
+        }
+    }
+    newest
+}
+
 impl Judgement {
     /// All files together: the worst of their verdicts.
     #[must_use]
@@ -156,11 +176,14 @@ impl Judgement {
             && role.ancestry().iter().all(accepted)
     }
 
-    /// The newest version of each role that was read, for the next judgement to hold against.
+    /// Whether files do not belong together, as where somebody published while they were fetched.
     #[must_use]
-    pub fn versions(&self) -> BTreeMap<Role, u64> {
-        let accepted = self.files.iter().rev().filter(|file| !file.is_refused());
-        accepted.filter_map(|file| Some((file.role.clone(), file.version?))).collect()
+    pub fn is_torn(&self) -> bool {
+        let faults = self.files.iter().flat_map(|file| &file.faults);
+        faults.into_iter().any(|fault| {
+            use Fault::{NotListed, WrongHash, WrongLength};
+            matches!(fault, NotListed(_) | WrongHash { .. } | WrongLength { .. })
+        })
     }
 }
 

@@ -10,6 +10,9 @@
 
 mod archive;
 mod canonical;
+#[cfg(feature = "net")]
+pub mod client;
+mod collect;
 mod data;
 mod fault;
 mod gun;
@@ -26,10 +29,11 @@ pub use archive::{
     Archive, ArchiveError, ArchiveWriter, FailedRepository, read_trust_data, repositories_below,
 };
 pub use canonical::NotCanonical;
+pub use collect::{CollectError, Source, collect};
 pub use data::TrustData;
 pub use fault::Fault;
 pub use gun::{Gun, GunError};
-pub use judge::{JudgedFile, Judgement, Terms, Verdict, judge};
+pub use judge::{JudgedFile, Judgement, Terms, Verdict, judge, newest_versions};
 pub use key::{Key, SignatureFault};
 pub use metadata::{FileMeta, MetadataError};
 pub use record::{AdministrativeKeys, KeyRecord, Reason, RepositoryRecord, RoleRecord};

@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::{CONTRACT_VERSION, Fault};
-use crate::{envelope::json, limits};
+use crate::{json, limits};
 
 /// The members of a request. What is not asked for is ignored
 /// (plugin-extensibility.md, "Plugin contract", forward compatibility).

@@ -35,6 +35,10 @@ const GUIDES: [(&str, &str); 2] =
 const INDEX_FILE: &str = "index.json";
 const SUMS_FILE: &str = "SHA256SUMS";
 const REPOSITORIES: &str = "v2";
+/// The folder of a repository's files, below `_trust`, as servers have it.
+const FILES: &str = "tuf";
+/// What the names of earlier files' folders begin with.
+const ASIDE: &str = "tuf-";
 const FILE_MODE: u32 = 0o644;
 
 /// The version of the archive's form.
@@ -98,6 +102,14 @@ pub enum ArchiveError {
     /// An index of another form.
     #[error("index.json is of version {0}, and this program reads version {VERSION}")]
     UnknownVersion(u64),
+}
+
+impl ArchiveError {
+    /// Whether a file is not as it was exported.
+    #[must_use]
+    pub const fn is_tampering(&self) -> bool {
+        matches!(self, Self::Changed { .. } | Self::Missing(_) | Self::Unlisted(_))
+    }
 }
 
 /// Why a GUN has no trust data in the archive.
@@ -172,6 +184,26 @@ impl ArchiveWriter {
         read_trust_data(&self.files(gun))
     }
 
+    /// The files of earlier exports that were put aside.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn earlier(&self, gun: &Gun) -> Result<Vec<TrustData>, ArchiveError> {
+        let folder = self.files(gun).with_file_name("");
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let entries = std_fs::read_dir(&folder).map_err(unreadable(&folder))?;
+        let mut earlier = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(unreadable(&folder))?;
+            if entry.file_name().to_string_lossy().starts_with(ASIDE) {
+                earlier.push(read_trust_data(&entry.path())?);
+            }
+        }
+        Ok(earlier)
+    }
+
     /// The record of a repository whose files are all there.
     ///
     /// # Errors
@@ -199,10 +231,13 @@ impl ArchiveWriter {
     /// [`ArchiveError`].
     pub fn set_aside(&self, gun: &Gun, when: &str) -> Result<(), ArchiveError> {
         let files = self.files(gun);
-        let aside = files.with_file_name(format!("tuf-{}", when.replace([':', '-'], "")));
+        let aside = files.with_file_name(format!("{ASIDE}{}", when.replace([':', '-'], "")));
         fs::remove_if_there(&self.record_file(gun))?;
-        std_fs::rename(&files, &aside)
-            .map_err(|source| ArchiveError::Io { path: files, verb: "moved", source })
+        std_fs::rename(&files, &aside).map_err(|source| ArchiveError::Io {
+            path: files,
+            verb: "moved",
+            source,
+        })
     }
 
     /// Writes the index, the README and the checksums: the archive is whole then.
@@ -256,7 +291,7 @@ impl ArchiveWriter {
     }
 
     fn files(&self, gun: &Gun) -> PathBuf {
-        self.root.join(REPOSITORIES).join(gun.as_str()).join("_trust").join("tuf")
+        self.root.join(REPOSITORIES).join(gun.as_str()).join("_trust").join(FILES)
     }
 
     fn record_file(&self, gun: &Gun) -> PathBuf {
@@ -287,7 +322,8 @@ impl Archive {
     /// The repositories that have files here, by name.
     #[must_use]
     pub fn repositories(&self) -> Vec<Gun> {
-        let mut guns: Vec<Gun> = self.files.keys().filter_map(|name| Some(place(name)?.0)).collect();
+        let mut guns: Vec<Gun> =
+            self.files.keys().filter_map(|name| Some(place(name)?.0)).collect();
         guns.dedup();
         guns
     }
@@ -295,15 +331,25 @@ impl Archive {
     /// The files of a repository.
     #[must_use]
     pub fn data(&self, gun: &Gun) -> TrustData {
-        let mut data = TrustData::new();
+        self.exports(gun).remove(FILES).unwrap_or_default()
+    }
+
+    /// The files of earlier exports that were put aside.
+    #[must_use]
+    pub fn earlier(&self, gun: &Gun) -> Vec<TrustData> {
+        let exports = self.exports(gun).into_iter().filter(|(folder, _)| *folder != FILES);
+        exports.map(|(_, data)| data).collect()
+    }
+
+    /// All that is there of a repository, by the folder that it stands in.
+    fn exports(&self, gun: &Gun) -> BTreeMap<&str, TrustData> {
+        let mut exports: BTreeMap<&str, TrustData> = BTreeMap::new();
         for (name, bytes) in &self.files {
-            if let Some((owner, file)) = place(name)
-                && owner == *gun
-            {
-                data.insert(file, bytes.clone());
+            if let Some((_, folder, file)) = place(name).filter(|(owner, ..)| owner == gun) {
+                exports.entry(folder).or_default().insert(file, bytes.clone());
             }
         }
-        data
+        exports
     }
 
     fn check_sums(&self, path: &Path) -> Result<(), ArchiveError> {
@@ -372,10 +418,12 @@ pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<Gun>, Archi
     Ok(guns.collect())
 }
 
-/// Repository and file name of a metadata file's place in the archive.
-fn place(name: &str) -> Option<(Gun, &str)> {
-    let (gun, file) = name.strip_prefix("v2/")?.split_once("/_trust/tuf/")?;
-    Some((gun.parse().ok()?, file)).filter(|(_, file)| TrustData::is_file_name(file))
+/// Repository, folder and file name of a metadata file's place in the archive.
+fn place(name: &str) -> Option<(Gun, &str, &str)> {
+    let (gun, rest) = name.strip_prefix("v2/")?.split_once("/_trust/")?;
+    let (folder, file) = rest.split_once('/')?;
+    let is_ours = (folder == FILES || folder.starts_with(ASIDE)) && TrustData::is_file_name(file);
+    Some((gun.parse().ok()?, folder, file)).filter(|_| is_ours)
 }
 
 /// Names of all files below a folder, with `/`, in order; those that begin with a dot are none of ours.
@@ -387,7 +435,9 @@ fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {
         for entry in std_fs::read_dir(&path).map_err(unreadable(&path))? {
             let entry = entry.map_err(unreadable(&path))?;
             let name = entry.file_name();
-            let name = name.to_str().ok_or_else(|| ArchiveError::BadEntry(name.to_string_lossy().into_owned()))?;
+            let name = name
+                .to_str()
+                .ok_or_else(|| ArchiveError::BadEntry(name.to_string_lossy().into_owned()))?;
             if name.starts_with('.') {
                 continue;
             }
