@@ -94,14 +94,14 @@ impl Progress {
         Self { is_terminal: io::stderr().is_terminal() }
     }
 
-    pub(super) fn show(&mut self, text: &str) {
+    pub(super) fn show(&self, text: &str) {
         if self.is_terminal {
             let _ = write!(io::stderr().lock(), "\r\x1b[K{text}");
         }
     }
 
     /// Leaves the line empty for what comes next.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&self) {
         self.show("");
     }
 }

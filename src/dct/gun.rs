@@ -190,7 +190,7 @@ mod tests {
             assert!(name.parse::<Gun>().is_err(), "{name:?}");
         }
         assert!("x".repeat(256).parse::<Gun>().is_err());
-        assert!(matches!(Gun::from_repository("Acme/app"), Ok(_)));
+        assert_eq!(Gun::from_repository("Acme/app").unwrap().registry(), "Acme");
         assert!(matches!(Gun::from_repository("acme/App"), Err(GunError::UpperCase(_))));
     }
 }

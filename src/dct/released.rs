@@ -113,7 +113,7 @@ fn tags(roles: &[&SigningRole]) -> Vec<SignedTag> {
     for role in roles {
         for (tag, meta) in &role.tags {
             let Some(digest) = meta.digest() else { continue };
-            let row = rows.entry((tag, digest)).or_insert((meta.length(), Vec::new()));
+            let row = rows.entry((tag, digest)).or_insert_with(|| (meta.length(), Vec::new()));
             row.1.push(role.role.clone());
         }
     }

@@ -75,13 +75,13 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
                 version.check(gun, terms);
                 versions.insert(number, version);
             }
-            Err(file) => unreadable.push(file),
+            Err(file) => unreadable.push(*file),
         }
     }
     let mut notes = Vec::new();
     let mut trust = RootTrust::None;
     let mut current = match data.get(&Role::Root.file()) {
-        None => Err(JudgedFile::absent(Role::Root)),
+        None => Err(Box::new(JudgedFile::absent(Role::Root))),
         Some(bytes) => Version::read("root.json", bytes),
     };
     if let Ok(current) = &mut current {
@@ -101,7 +101,7 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
     let keys: BTreeMap<_, _> = keys.map(|key| (key.id().to_owned(), key.clone())).collect();
     let (current, file) = match current {
         Ok(version) => (Some(version.metadata.body), version.file),
-        Err(file) => (None, file),
+        Err(file) => (None, *file),
     };
     let older = versions.into_values().rev().map(|version| version.file);
     let keys = keys.into_values().collect();
@@ -110,11 +110,12 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
 }
 
 impl Version {
-    fn read(name: &str, bytes: &[u8]) -> Result<Self, JudgedFile> {
+    /// An error: the file, which cannot be read, with its fault.
+    fn read(name: &str, bytes: &[u8]) -> Result<Self, Box<JudgedFile>> {
         let mut file = JudgedFile::new(Role::Root, name, bytes);
         match file.parse(bytes, limits::DCT_FILE_BYTES) {
             Some(metadata) => Ok(Self { file, metadata, unfit: BTreeSet::new() }),
-            None => Err(file),
+            None => Err(Box::new(file)),
         }
     }
 

@@ -27,9 +27,9 @@ use crate::{
     },
     config,
     dct::{
-        ArchiveError, ArchiveWriter, CollectError, FailedRepository, Gun, RepositoryRecord,
-        RootPin, Terms, TrustData, Verdict, client::Client, collect, judge, newest_versions,
-        read_trust_data, repositories_below,
+        ArchiveError, ArchiveWriter, CollectError, ExportRun, FailedRepository, Gun,
+        RepositoryRecord, RootPin, Terms, TrustData, Verdict, client::Client, collect, judge,
+        newest_versions, read_trust_data, repositories_below,
     },
     x509::Rfc3339,
 };
@@ -79,7 +79,7 @@ enum From {
 #[derive(Debug)]
 enum Exported {
     /// All of its files are there; `true`: they were before.
-    Complete(RepositoryRecord, Value, bool),
+    Complete(Box<RepositoryRecord>, bool),
     /// The source has no trust data for it.
     NoTrustData,
     /// Not all of its files could be had; the record of those that could.
@@ -105,7 +105,7 @@ struct Report {
     #[serde(skip)]
     exits: BTreeSet<Exit>,
     #[serde(skip)]
-    records: Vec<Value>,
+    incomplete: Vec<Value>,
 }
 
 /// A repository in the report.
@@ -129,8 +129,9 @@ impl Args {
         let work = self.work()?;
         let writer = ArchiveWriter::open(&self.to)?;
         let run = Arc::new(Run { writer, pins, refresh: self.refresh });
+        let asked = work.iter().map(|(gun, _)| gun.to_string()).collect();
         let report = block_on(self.export_all(Arc::clone(&run), work))??;
-        run.writer.finish(&now(), &report.records, &report.no_trust_data, &report.failed)?;
+        run.writer.finish(&report.as_run(asked))?;
         if let Some(tar) = &self.tar {
             run.writer.write_tar(tar)?;
         }
@@ -228,7 +229,7 @@ impl Args {
     ) -> Result<Report, Failure> {
         let total = work.len();
         let mut report = Report::new(&self.to);
-        let mut progress = Progress::new();
+        let progress = Progress::new();
         let mut running = JoinSet::new();
         loop {
             while running.len() < usize::from(self.jobs)
@@ -297,7 +298,7 @@ impl Run {
         if let Some(record) = self.writer.record(gun)? {
             if !self.refresh {
                 let repository = self.judge(gun, &self.writer.data(gun)?)?;
-                return Ok(Exported::Complete(repository, record, true));
+                return Ok(Exported::Complete(Box::new(repository), true));
             }
             let when = record.get("exportedAt").and_then(Value::as_str).unwrap_or("earlier");
             self.writer.set_aside(gun, when)?;
@@ -307,7 +308,7 @@ impl Run {
                 let repository = self.judge(gun, &self.writer.data(gun)?)?;
                 let record = from.record(&repository, None)?;
                 self.writer.complete(gun, &record)?;
-                Ok(Exported::Complete(repository, record, false))
+                Ok(Exported::Complete(Box::new(repository), false))
             }
             Ok(false) => Ok(Exported::NoTrustData),
             Err(CollectError::Keep(error)) => Err(error.into()),
@@ -377,7 +378,7 @@ impl From {
             members.insert("source".to_owned(), source);
             members.insert("exportedAt".to_owned(), Value::from(now()));
             members.insert("complete".to_owned(), Value::from(failure.is_none()));
-            members.insert("error".to_owned(), failure.map(|failure| failure.summary()).into());
+            members.insert("error".to_owned(), failure.map(Failure::summary).into());
         }
         Ok(record)
     }
@@ -391,13 +392,13 @@ impl Report {
             no_trust_data: Vec::new(),
             failed: Vec::new(),
             exits: BTreeSet::new(),
-            records: Vec::new(),
+            incomplete: Vec::new(),
         }
     }
 
     fn take(&mut self, gun: &Gun, exported: Exported) {
         match exported {
-            Exported::Complete(repository, record, already_there) => {
+            Exported::Complete(repository, already_there) => {
                 self.repositories.push(Row {
                     gun: gun.to_string(),
                     verdict: repository.verdict,
@@ -407,15 +408,24 @@ impl Report {
                     trust: tell_trust(&repository),
                     faults: tell_faults(&repository),
                 });
-                self.records.push(record);
             }
             Exported::NoTrustData => self.no_trust_data.push(gun.to_string()),
             Exported::Failed(failure, record) => {
                 self.exits.insert(failure.exit());
-                self.records.extend(record);
+                self.incomplete.extend(record);
                 self.failed
                     .push(FailedRepository { gun: gun.to_string(), error: failure.summary() });
             }
+        }
+    }
+
+    fn as_run(&self, asked: BTreeSet<String>) -> ExportRun {
+        ExportRun {
+            written_at: now(),
+            asked,
+            incomplete: self.incomplete.clone(),
+            no_trust_data: self.no_trust_data.clone(),
+            failed: self.failed.clone(),
         }
     }
 
@@ -428,8 +438,6 @@ impl Report {
         self.repositories.sort_by(|a, b| a.gun.cmp(&b.gun));
         self.no_trust_data.sort();
         self.failed.sort_by(|a, b| a.gun.cmp(&b.gun));
-        self.records
-            .sort_by_key(|record| record.get("gun").and_then(Value::as_str).map(ToOwned::to_owned));
     }
 
     /// Failures first; then that something was kept which nobody should rely on; then that nothing was there.

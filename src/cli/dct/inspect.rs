@@ -7,7 +7,6 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::{PinArgs, server::ServerArgs, tell_faults, tell_trust};
 use crate::{
@@ -18,8 +17,8 @@ use crate::{
     },
     config,
     dct::{
-        Archive, Gun, Judgement, RepositoryRecord, Role, RoleRecord, Terms, TrustData, Verdict,
-        collect, judge, newest_versions,
+        Archive, Gun, Judgement, RepositoryRecord, RoleRecord, Terms, TrustData, Verdict, collect,
+        judge, newest_versions,
     },
 };
 
@@ -86,7 +85,11 @@ impl Args {
         match self.output {
             Shape::Docker => {
                 report.accepted(self.allow_expired)?;
-                output::line(&format!("{:#}", report.docker()))
+                let repositories: Vec<_> =
+                    report.repositories.iter().map(DockerRepository::new).collect();
+                let text = serde_json::to_string_pretty(&repositories)
+                    .map_err(|error| Failure::new(Exit::Other, error))?;
+                output::line(&text)
             }
             Shape::Text | Shape::Json => {
                 output::data(self.format(), &report)?;
@@ -159,36 +162,64 @@ impl Report {
             _ => failure,
         })
     }
+}
 
-    /// What `docker trust inspect` prints.
-    fn docker(&self) -> Value {
-        let ids = |ids: &[String]| ids.iter().map(|id| json!({"ID": id})).collect::<Vec<_>>();
-        let repository = |repository: &RepositoryRecord| {
-            let tags: Vec<Value> = repository
-                .tags
-                .iter()
-                .map(|tag| {
-                    let hex = tag.digest.trim_start_matches("sha256:");
-                    json!({"SignedTag": tag.tag, "Digest": hex, "Signers": tag.signers})
-                })
-                .collect();
-            let signers: Vec<Value> = repository
-                .signers
-                .iter()
-                .map(|signer| json!({"Name": signer.name, "Keys": ids(&signer.keys)}))
-                .collect();
-            let administrative = &repository.administrative_keys;
-            json!({
-                "Name": repository.gun,
-                "SignedTags": tags,
-                "Signers": signers,
-                "AdministrativeKeys": [
-                    {"Name": "Root", "Keys": ids(&administrative.root)},
-                    {"Name": "Repository", "Keys": ids(&administrative.repository)},
-                ],
-            })
-        };
-        self.repositories.iter().map(repository).collect()
+/// A repository as `docker trust inspect` prints one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerRepository<'a> {
+    name: &'a str,
+    signed_tags: Vec<DockerTag<'a>>,
+    signers: Vec<DockerSigner<'a>>,
+    administrative_keys: [DockerSigner<'a>; 2],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerTag<'a> {
+    signed_tag: &'a str,
+    /// Hex alone.
+    digest: &'a str,
+    signers: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerSigner<'a> {
+    name: &'a str,
+    keys: Vec<DockerKey<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DockerKey<'a> {
+    #[serde(rename = "ID")]
+    id: &'a str,
+}
+
+impl<'a> DockerRepository<'a> {
+    fn new(repository: &'a RepositoryRecord) -> Self {
+        let tags = repository.tags.iter().map(|tag| DockerTag {
+            signed_tag: &tag.tag,
+            digest: tag.digest.trim_start_matches("sha256:"),
+            signers: &tag.signers,
+        });
+        let signers = repository.signers.iter();
+        let administrative = &repository.administrative_keys;
+        Self {
+            name: &repository.gun,
+            signed_tags: tags.collect(),
+            signers: signers.map(|signer| DockerSigner::new(&signer.name, &signer.keys)).collect(),
+            administrative_keys: [
+                DockerSigner::new("Root", &administrative.root),
+                DockerSigner::new("Repository", &administrative.repository),
+            ],
+        }
+    }
+}
+
+impl<'a> DockerSigner<'a> {
+    fn new(name: &'a str, ids: &'a [String]) -> Self {
+        Self { name, keys: ids.iter().map(|id| DockerKey { id }).collect() }
     }
 }
 
@@ -275,9 +306,7 @@ fn write_role(f: &mut fmt::Formatter<'_>, role: &RoleRecord) -> fmt::Result {
         (role.version, &role.expires, role.days_left)
     {
         write!(f, ", version {version}, ")?;
-        let is_current = role.role != Role::Root || role.file == Role::Root.file();
         match days {
-            _ if !is_current => write!(f, "an earlier root")?,
             0.. => write!(f, "expires {expires}, {days} days left")?,
             _ => write!(f, "expired {expires}, {} days ago", days.unsigned_abs())?,
         }

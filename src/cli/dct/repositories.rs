@@ -1,6 +1,10 @@
 //! Which repositories a command is about.
 
-use std::{collections::BTreeSet, io::Read as _, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cli::{
@@ -99,7 +103,7 @@ pub(super) fn unique(guns: Vec<Gun>) -> Vec<Gun> {
     guns.into_iter().filter(|gun| seen.insert(gun.clone())).collect()
 }
 
-fn read(file: &PathBuf) -> Result<String, Failure> {
+fn read(file: &Path) -> Result<String, Failure> {
     let bytes = if file.as_os_str() == "-" {
         let mut bytes = Vec::new();
         let one_more = u64::try_from(limits::NAME_LIST_BYTES).unwrap_or(u64::MAX).saturating_add(1);

@@ -159,17 +159,20 @@ impl TlsFiles {
 
 /// What docker has stored for a registry, itself or through a credential helper.
 fn credential(registry: &str) -> Option<Credential> {
-    match docker_credential::get_credential(registry) {
+    let file = config::docker_folder()?.join("config.json");
+    let bytes = match fs::read_bounded(&file, limits::CONFIG_FILE_BYTES) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.is_not_found() => return None,
+        Err(error) => return no_credential(registry, &error.to_string()),
+    };
+    match docker_credential::get_credential_from_reader(bytes.as_slice(), registry) {
         Ok(DockerCredential::UsernamePassword(username, password)) => {
             Some(Credential::Basic { username, password: Zeroizing::new(password) })
         }
         Ok(DockerCredential::IdentityToken(token)) => {
             Some(Credential::IdentityToken(Zeroizing::new(token)))
         }
-        Err(
-            CredentialRetrievalError::ConfigNotFound
-            | CredentialRetrievalError::NoCredentialConfigured,
-        ) => None,
+        Err(CredentialRetrievalError::NoCredentialConfigured) => None,
         // Helpers that have nothing say so and fail; what else they print could be a secret.
         Err(CredentialRetrievalError::HelperFailure { stdout, .. })
             if stdout.contains("credentials not found") =>
@@ -177,12 +180,14 @@ fn credential(registry: &str) -> Option<Credential> {
             None
         }
         Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
-            output::note(&format!("warning: no credentials for {registry}: {helper} failed"));
-            None
+            no_credential(registry, &format!("{helper} failed"))
         }
-        Err(error) => {
-            output::note(&format!("warning: no credentials for {registry}: {error}"));
-            None
-        }
+        Err(error) => no_credential(registry, &error.to_string()),
     }
+}
+
+/// Going on without is what docker does too; the server's refusal would then be a riddle.
+fn no_credential(registry: &str, why: &str) -> Option<Credential> {
+    output::note(&format!("warning: no credentials for {registry}: {why}"));
+    None
 }

@@ -13,7 +13,7 @@
 //! the file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self as std_fs, File},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -41,6 +41,10 @@ const FILES: &str = "tuf";
 const ASIDE: &str = "tuf-";
 const FILE_MODE: u32 = 0o644;
 
+/// A repository's record, below its name.
+const RECORD_PLACE: &str = "_trust/record.json";
+/// Who writes archives.
+const TOOL: &str = concat!("notation-kms ", env!("CARGO_PKG_VERSION"));
 /// The version of the archive's form.
 const VERSION: u64 = 1;
 
@@ -113,8 +117,8 @@ impl ArchiveError {
 }
 
 /// Why a GUN has no trust data in the archive.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "a caller gives both")]
 pub struct FailedRepository {
     /// The repository.
     pub gun: String,
@@ -122,16 +126,32 @@ pub struct FailedRepository {
     pub error: String,
 }
 
+/// What one run of an export came to.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a caller gives every part")]
+pub struct ExportRun {
+    /// The time, RFC 3339.
+    pub written_at: String,
+    /// The repositories that the run was about.
+    pub asked: BTreeSet<String>,
+    /// Records of those of which not every file could be had.
+    pub incomplete: Vec<Value>,
+    /// Those that the source has nothing for.
+    pub no_trust_data: Vec<String>,
+    /// Those that failed.
+    pub failed: Vec<FailedRepository>,
+}
+
 /// `index.json`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Index<'a> {
+struct Index {
     archive_version: u64,
-    tool: &'static str,
-    written_at: &'a str,
-    repositories: &'a [Value],
-    no_trust_data: &'a [String],
-    failed: &'a [FailedRepository],
+    tool: String,
+    written_at: String,
+    repositories: Vec<Value>,
+    no_trust_data: Vec<String>,
+    failed: Vec<FailedRepository>,
 }
 
 /// An archive that is being written.
@@ -240,35 +260,58 @@ impl ArchiveWriter {
         })
     }
 
-    /// Writes the index, the README and the checksums: the archive is whole then.
+    /// Writes the index, the guides and the checksums: the archive is whole then. Repositories that stand in
+    /// the archive from earlier runs stay in its index.
     ///
     /// # Errors
     /// [`ArchiveError`].
-    pub fn finish(
-        &self,
-        written_at: &str,
-        repositories: &[Value],
-        no_trust_data: &[String],
-        failed: &[FailedRepository],
-    ) -> Result<(), ArchiveError> {
-        let index = Index {
-            archive_version: VERSION,
-            tool: concat!("notation-kms ", env!("CARGO_PKG_VERSION")),
-            written_at,
-            repositories,
-            no_trust_data,
-            failed,
-        };
-        let mut text = serde_json::to_vec_pretty(&index).map_err(ArchiveError::BadIndex)?;
-        text.push(b'\n');
-        fs::write_atomic(&self.root.join(INDEX_FILE), &text, FILE_MODE)?;
+    pub fn finish(&self, run: &ExportRun) -> Result<(), ArchiveError> {
+        let mut index = self.earlier_index()?;
+        let is_settled = |gun: &str| run.asked.contains(gun);
+        index.no_trust_data.retain(|gun| !is_settled(gun));
+        index.failed.retain(|failed| !is_settled(&failed.gun));
+        index.repositories.retain(|record| {
+            let incomplete = record.get("complete") == Some(&Value::Bool(false));
+            incomplete && gun_of(record).is_some_and(|gun| !is_settled(gun))
+        });
+        index.no_trust_data.extend_from_slice(&run.no_trust_data);
+        index.failed.extend_from_slice(&run.failed);
+        index.repositories.extend_from_slice(&run.incomplete);
+        for gun in repositories_below(&self.root.join(REPOSITORIES), RECORD_PLACE)? {
+            index.repositories.extend(self.record(&gun)?);
+        }
+        index.no_trust_data.sort();
+        index.failed.sort_by(|a, b| a.gun.cmp(&b.gun));
+        index.repositories.sort_by(|a, b| gun_of(a).cmp(&gun_of(b)));
+        index.written_at = run.written_at.clone();
+        self.write_index(&index)?;
         for (name, text) in GUIDES {
             fs::write_atomic(&self.root.join(name), text.as_bytes(), FILE_MODE)?;
         }
+        self.write_sums()
+    }
+
+    /// What `index.json` says from earlier runs; one that cannot be read is made anew.
+    fn earlier_index(&self) -> Result<Index, ArchiveError> {
+        match fs::read_bounded(&self.root.join(INDEX_FILE), limits::DCT_FILE_BYTES) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
+            Err(error) if error.is_not_found() => Ok(Index::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write_index(&self, index: &Index) -> Result<(), ArchiveError> {
+        let index = Index { archive_version: VERSION, tool: TOOL.to_owned(), ..index.clone() };
+        let mut text = serde_json::to_vec_pretty(&index).map_err(ArchiveError::BadIndex)?;
+        text.push(b'\n');
+        Ok(fs::write_atomic(&self.root.join(INDEX_FILE), &text, FILE_MODE)?)
+    }
+
+    fn write_sums(&self) -> Result<(), ArchiveError> {
         let mut sums = String::new();
         for name in names(&self.root)?.iter().filter(|name| *name != SUMS_FILE) {
             let bytes = fs::read_bounded(&self.root.join(name), limits::DCT_FILE_BYTES)?;
-            sums.push_str(&format!("{}  {name}\n", crypto::hex(&crypto::sha256(&bytes))));
+            sums.extend([&crypto::hex(&crypto::sha256(&bytes)), "  ", name, "\n"]);
         }
         Ok(fs::write_atomic(&self.root.join(SUMS_FILE), sums.as_bytes(), FILE_MODE)?)
     }
@@ -295,7 +338,7 @@ impl ArchiveWriter {
     }
 
     fn record_file(&self, gun: &Gun) -> PathBuf {
-        self.files(gun).with_file_name("record.json")
+        self.root.join(REPOSITORIES).join(gun.as_str()).join(RECORD_PLACE)
     }
 }
 
@@ -412,10 +455,18 @@ pub fn read_trust_data(folder: &Path) -> Result<TrustData, ArchiveError> {
 /// # Errors
 /// [`ArchiveError`].
 pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<Gun>, ArchiveError> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
     let suffix = format!("/{marker}");
     let names = names(folder)?;
     let guns = names.iter().filter_map(|name| name.strip_suffix(suffix.as_str())?.parse().ok());
     Ok(guns.collect())
+}
+
+/// The repository that a record is about.
+fn gun_of(record: &Value) -> Option<&str> {
+    record.get("gun").and_then(Value::as_str)
 }
 
 /// Repository, folder and file name of a metadata file's place in the archive.
