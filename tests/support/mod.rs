@@ -13,3 +13,4 @@ pub(crate) mod notation;
 pub(crate) mod openssl;
 pub(crate) mod registry;
 pub(crate) mod server;
+pub(crate) mod trust_data;
