@@ -14,6 +14,8 @@ mod command_line;
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod dct_archive;
+#[cfg(test)]
 mod dct_judging;
 #[cfg(test)]
 mod envelopes;

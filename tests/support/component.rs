@@ -20,6 +20,8 @@ pub(crate) enum Component {
     Notation,
     /// Reader of keys, certificates and raw signatures.
     Openssl,
+    /// Runs what archives bring along to check them.
+    Python,
     /// Reader and writer of image layouts and registries.
     Skopeo,
 }
@@ -32,6 +34,7 @@ impl Component {
             Self::DockerRegistry => "docker-registry",
             Self::Notation => "notation",
             Self::Openssl => "openssl",
+            Self::Python => "python3",
             Self::Skopeo => "skopeo",
         }
     }
@@ -56,7 +59,9 @@ impl Component {
                 Some(program) => Some(PathBuf::from(program)).filter(|program| program.is_file()),
                 None => on_path("notation").or_else(|| cached("bin/notation-peer")),
             },
-            Self::DockerRegistry | Self::Openssl | Self::Skopeo => on_path(self.name()),
+            Self::DockerRegistry | Self::Openssl | Self::Python | Self::Skopeo => {
+                on_path(self.name())
+            }
         }
     }
 

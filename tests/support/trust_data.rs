@@ -2,7 +2,7 @@
 //!
 //! Ids, hashes and canonical JSON are made here on their own, not with the library that is tested.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, fs, path::Path, rc::Rc};
 
 use aws_lc_rs::{
     digest,
@@ -30,7 +30,7 @@ pub(crate) const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
 /// The repository that everything made here is for.
 pub(crate) const GUN: &str = "registry.example.test/acme/app";
 /// When everything made here expires.
-pub(crate) const EXPIRES: &str = "2029-11-22T09:00:21.93056671Z";
+pub(crate) const EXPIRES: &str = "2046-11-22T09:00:21.93056671Z";
 
 /// A key with its private part.
 pub(crate) struct TrustKey {
@@ -68,7 +68,7 @@ impl TrustKey {
         Self::certified_by(spec, common_name, NOW, None)
     }
 
-    /// The same, valid for a year around `at`, from a CA if one is given.
+    /// The same, valid for the twenty years from `at`, from a CA if one is given.
     pub(crate) fn certified_by(
         spec: KeySpec,
         common_name: &str,
@@ -77,7 +77,7 @@ impl TrustKey {
     ) -> Rc<Self> {
         let (key, _, secret) = generate(spec);
         let subject = format!("CN={common_name}").parse().unwrap();
-        let validity = (at - Duration::days(1), at + Duration::days(365));
+        let validity = (at - Duration::days(1), at + Duration::days(7300));
         let template = CertificateTemplate::code_signing(subject, validity);
         let issuer = ca.map_or(Issuer::Itself, |ca| Issuer::Ca(&ca.certificate, &ca.key));
         let certificate = ready(template.issue(&key, issuer)).unwrap();
@@ -145,7 +145,7 @@ pub(crate) struct TestCa {
 impl TestCa {
     pub(crate) fn new() -> Self {
         let (key, _, _) = generate(KeySpec::Ec256);
-        let validity = (NOW - Duration::days(1), NOW + Duration::days(365));
+        let validity = (NOW - Duration::days(1), NOW + Duration::days(7300));
         let template = CertificateTemplate::ca("CN=Root CA".parse().unwrap(), validity, 1);
         let certificate = ready(template.issue(&key, Issuer::Itself)).unwrap();
         Self { key, certificate }
@@ -301,6 +301,15 @@ impl TrustRepository {
             data.insert(format!("{version}.root.json"), file.clone());
         }
         data
+    }
+}
+
+/// Writes files as a server has them into a folder.
+pub(crate) fn write(data: &TrustData, folder: &Path) {
+    for (name, bytes) in data.files() {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 }
 

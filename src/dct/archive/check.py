@@ -109,6 +109,7 @@ def check_repository(folder):
     roots = sorted((n for n in files if n.endswith(".root.json") and version(n) < root["version"]), key=version)
     for older, newer in zip(roots, roots[1:] + ["root.json"]):
         signed = files[older]["signed"]
+        check_signatures(older, files[older], signed["roles"]["root"], signed["keys"])
         check_signatures(f"{newer} by the keys of {older}", files[newer], signed["roles"]["root"], signed["keys"])
     print("  root keys:", ", ".join(root["roles"]["root"]["keyids"]))
     for name in ("root", "timestamp", "snapshot", "targets"):
