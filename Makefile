@@ -21,6 +21,7 @@ fmt:
 clippy:
 	$(CLIPPY) --no-default-features $(DENY_WARNINGS)
 	$(CLIPPY) --no-default-features --features aws $(DENY_WARNINGS)
+	$(CLIPPY) --no-default-features --features net $(DENY_WARNINGS)
 	$(CLIPPY) --no-default-features --features testing $(DENY_WARNINGS)
 	$(CLIPPY) $(DENY_WARNINGS)
 	$(CLIPPY) --all-features $(DENY_WARNINGS)

@@ -60,7 +60,7 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest `timeout` that plugin config may ask for.
 pub const COMMAND_TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
-/// Tries of one key service call, the first included.
+/// Tries of one call of a key service or a server, the first included.
 pub const SERVICE_ATTEMPTS: u32 = 5;
 
 /// The longest pause before the second try; it doubles with each, and a random part of it is taken. All
@@ -105,23 +105,46 @@ pub const DCT_ARCHIVE_BYTES: usize = 2 * 1024 * 1024 * 1024;
 /// Bytes of a list of repositories or images: some hundred thousand names.
 pub const NAME_LIST_BYTES: usize = 16 * 1024 * 1024;
 
-/// Redirects that one request follows.
-pub const REDIRECTS: usize = 5;
+/// How long a server may take to be connected to, and for each part of an answer, unless a caller says
+/// otherwise.
+pub const SERVER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest that a server's `Retry-After` is honoured.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
+/// How many times its timeout one whole answer of a server may take: one that sends a byte now and then would
+/// never end.
+pub const ANSWER_TIMEOUTS: u32 = 20;
 
-/// Bytes of an error's body that are looked at: what notary clients stop at.
+/// The longest pause before another try that a server may ask for. Asking for hours is as good as refusing.
+pub const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Redirects of one request. Registries need one, to where they store blobs.
+pub const REDIRECTS: u32 = 5;
+
+/// Bytes that are read of the body of an error; notary's own client reads as many.
 pub const ERROR_BODY_BYTES: usize = 1024;
 
-/// Bytes of a token server's answer.
+/// Bytes of a token service's answer. A token has to fit a header, for which servers take 8 to 64 KiB.
 pub const TOKEN_BYTES: usize = 64 * 1024;
 
-/// Bytes of one page of a list of repositories.
-pub const LIST_PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of a repository's name; notary's database holds 255.
+pub const REPOSITORY_NAME_BYTES: usize = 255;
 
-/// Pages of a list of repositories.
-pub const LIST_PAGES: usize = 10_000;
+/// Repositories in the lists of one server. Each is held in memory.
+pub const SERVER_REPOSITORIES: usize = 1_000_000;
 
-/// Records that a page of a changefeed is asked for: a notary server's own default.
-pub const CHANGEFEED_PAGE: usize = 100;
+/// Changes in one page of a changefeed: the page size that notary servers choose themselves.
+pub const CHANGEFEED_RECORDS: usize = 100;
+
+/// Pages of a changefeed: ten million changes.
+pub const CHANGEFEED_PAGES: usize = 100_000;
+
+/// Bytes of a page of a changefeed. A change takes some 300.
+pub const CHANGEFEED_PAGE_BYTES: usize = 1024 * 1024;
+
+/// Repositories in one page of a registry's catalog; some registries refuse to give more than a thousand.
+pub const CATALOG_RECORDS: usize = 1000;
+
+/// Pages of a catalog.
+pub const CATALOG_PAGES: usize = 10_000;
+
+/// Bytes of a page of a catalog. Some registries give all names in one.
+pub const CATALOG_PAGE_BYTES: usize = 16 * 1024 * 1024;

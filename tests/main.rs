@@ -16,6 +16,8 @@ mod components;
 #[cfg(test)]
 mod dct_archive;
 #[cfg(test)]
+mod dct_client;
+#[cfg(test)]
 mod dct_judging;
 #[cfg(test)]
 mod envelopes;

@@ -6,7 +6,10 @@ use serde_json::json;
 
 use crate::{
     config::{KeyNameError, NoConfigurationFolder, SigningKeysError},
-    dct::{ArchiveError, client::ClientError},
+    dct::{
+        ArchiveError,
+        client::{ClientError, ClientErrorKind},
+    },
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
     sign::SignError,
@@ -165,9 +168,9 @@ fn classify(error: &anyhow::Error) -> Exit {
             };
         }
         if let Some(client) = cause.downcast_ref::<ClientError>() {
-            return match client {
-                client if client.is_denied() => Exit::Denied,
-                client if client.is_unavailable() => Exit::Unavailable,
+            return match client.kind() {
+                ClientErrorKind::Denied => Exit::Denied,
+                ClientErrorKind::Unavailable => Exit::Unavailable,
                 _ => Exit::Other,
             };
         }

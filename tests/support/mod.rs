@@ -5,6 +5,7 @@
 
 pub(crate) mod command;
 pub(crate) mod component;
+pub(crate) mod fake_http;
 pub(crate) mod fake_kms;
 pub(crate) mod http;
 pub(crate) mod layout;

@@ -114,13 +114,13 @@ impl ServerArgs {
             }
             None => None,
         };
-        let options = ClientOptions {
-            server: server.to_owned(),
-            root_certificates,
-            identity,
-            credential: credential(registry),
-            timeout: Duration::from_secs(self.timeout),
-        };
+        let mut options = ClientOptions::new(server);
+        options.root_certificates = root_certificates;
+        options.identity = identity;
+        options.credential = credential(registry);
+        options.timeout = Duration::from_secs(self.timeout);
+        // Some registries serve unsigned images to clients of this name only.
+        options.user_agent = concat!("notation-kms/", env!("CARGO_PKG_VERSION")).to_owned();
         Client::new(options).map_err(|error| Failure::new(Exit::Usage, error))
     }
 }

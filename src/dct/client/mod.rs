@@ -1,340 +1,276 @@
-//! A client of notary servers: fetches metadata files exactly as they are served.
+//! The HTTP API of notary servers, and the list of a registry's repositories: what is read, as it is served.
 //!
-//! It follows what docker does: credentials only where a server asks for them, bearer tokens by the scope
-//! `repository:GUN:pull`. It is stricter with where they go: never to another host by a redirect, never in
-//! plain text but to this machine.
+//! Nothing is verified here, and nothing is written to a server. Credentials go to the server and to the token
+//! service that it names, over TLS or within this machine, and to no host that either redirects to.
+//!
+//! A server behind a proxy is reached by the environment's `HTTPS_PROXY` and `NO_PROXY`. The system's root
+//! certificates are trusted, or those of `SSL_CERT_FILE`.
 
 mod auth;
+mod error;
+mod transport;
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use reqwest::{
-    StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, LINK, RETRY_AFTER},
-    redirect,
-};
-use serde::Deserialize;
+use reqwest::{Url, header};
+use serde::{Deserialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use self::auth::Authenticator;
+use self::{
+    auth::Authority,
+    transport::{Answer, Transport, is_allowed, shown},
+};
+pub use self::{
+    auth::Credential,
+    error::{ClientError, ClientErrorKind},
+};
 use super::{Gun, Source};
-use crate::{crypto, limits};
+use crate::limits;
 
-pub use self::auth::Credential;
-
-/// How a server is reached.
-#[derive(Debug)]
+/// What a [`Client`] is made from.
 #[non_exhaustive]
 pub struct ClientOptions {
-    /// `https://host[:port][/path]`; `http://` only for this machine itself.
+    /// `https://host[:port][/path]`; `http://` for a loopback host only.
     pub server: String,
-    /// PEM bundles of CA certificates, trusted beside the system's.
+    /// PEM bundles of certificates that are trusted beside the system's.
     pub root_certificates: Vec<Vec<u8>>,
-    /// A client certificate with its chain, and its key, in PEM.
+    /// The client certificate with its private key, PEM. Only `server` itself is shown it.
     pub identity: Option<Zeroizing<Vec<u8>>>,
-    /// What to log in with where the server asks.
+    /// For `server` and the token service that it names; nobody in particular, if there is none.
     pub credential: Option<Credential>,
-    /// How long to wait for a connection, and for each next byte.
+    /// How long to wait for a connection, and for each part of an answer. A whole answer may take
+    /// [`limits::ANSWER_TIMEOUTS`] times as long.
     pub timeout: Duration,
+    /// Header `User-Agent`. Some registries give unsigned images to clients with `notation` in it only.
+    pub user_agent: String,
 }
 
-/// A client of one server. Clones share connections and tokens.
-#[derive(Debug, Clone)]
-pub struct Client {
-    http: reqwest::Client,
-    server: Url,
-    authenticator: Arc<Authenticator>,
-}
-
-/// Why a server cannot be asked, or did not answer with what it was asked for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// No URL of a server.
-    #[error(
-        "{0:?} is not the URL of a server: it begins with https:// and has no user, query or fragment"
-    )]
-    BadServer(String),
-    /// Plain HTTP to another machine.
-    #[error("{0} is not asked: plain http is for this machine only")]
-    PlainHttp(String),
-    /// CA certificates or a client certificate that cannot be used.
-    #[error("{0} cannot be used for TLS")]
-    BadTls(&'static str, #[source] reqwest::Error),
-    /// No connection, or one that broke off.
-    #[error("{url} cannot be reached")]
-    Transport {
-        /// What was asked for.
-        url: String,
-        /// Why.
-        #[source]
-        source: reqwest::Error,
-    },
-    /// No answer in time.
-    #[error("{url} did not answer within {} s", within.as_secs_f32())]
-    Timeout {
-        /// What was asked for.
-        url: String,
-        /// How long a byte was waited for.
-        within: Duration,
-    },
-    /// Credentials are missing or refused.
-    #[error("{url}: access is denied, {status}{}", Said(said))]
-    Denied {
-        /// What was asked for.
-        url: String,
-        /// The answer.
-        status: StatusText,
-        /// What the server said.
-        said: String,
-    },
-    /// The server is not able to answer now.
-    #[error("{url}: {status}{}", Said(said))]
-    Unavailable {
-        /// What was asked for.
-        url: String,
-        /// The answer.
-        status: StatusText,
-        /// What the server said.
-        said: String,
-        /// How long the server wants to be left alone.
-        retry_after: Option<Duration>,
-    },
-    /// Any other answer.
-    #[error("{url}: unexpected answer {status}{}", Said(said))]
-    Status {
-        /// What was asked for.
-        url: String,
-        /// The answer.
-        status: StatusText,
-        /// What the server said.
-        said: String,
-    },
-    /// More bytes than such a file may have.
-    #[error("{url} is over the limit of {limit} bytes")]
-    TooLarge {
-        /// What was asked for.
-        url: String,
-        /// The limit.
-        limit: usize,
-    },
-    /// A way of logging in that is not known.
-    #[error("{url} asks for credentials in a way that is not supported: {challenge:?}")]
-    BadChallenge {
-        /// What was asked for.
-        url: String,
-        /// The header `WWW-Authenticate`.
-        challenge: String,
-    },
-    /// A list that is none.
-    #[error("{url} did not answer with the JSON of a {what}")]
-    BadAnswer {
-        /// What was asked for.
-        url: String,
-        /// What it should have been.
-        what: &'static str,
-    },
-}
-
-/// A status code with its name: `404 Not Found`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StatusText(StatusCode);
-
-impl ClientError {
-    /// Whether credentials are missing or refused.
+impl ClientOptions {
+    /// A server that is asked without credentials.
     #[must_use]
-    pub const fn is_denied(&self) -> bool {
-        matches!(self, Self::Denied { .. } | Self::BadChallenge { .. })
-    }
-
-    /// Whether the same may work later.
-    #[must_use]
-    pub const fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Timeout { .. } | Self::Transport { .. })
-    }
-
-    /// How often this is worth trying in all.
-    const fn attempts(&self) -> u32 {
-        match self {
-            Self::Unavailable { .. } | Self::Transport { .. } => limits::SERVICE_ATTEMPTS,
-            // Whoever waited that long once does not want to wait much longer.
-            Self::Timeout { .. } => 2,
-            _ => 1,
+    pub fn new(server: impl Into<String>) -> Self {
+        Self {
+            server: server.into(),
+            root_certificates: Vec::new(),
+            identity: None,
+            credential: None,
+            timeout: limits::SERVER_TIMEOUT,
+            user_agent: concat!("notation-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
 }
 
-/// An answer with a body.
-struct Answer {
-    body: Vec<u8>,
-    link: Option<String>,
+/// Shows no secret.
+impl fmt::Debug for ClientOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientOptions")
+            .field("server", &without_user(&self.server))
+            .field("credential", &self.credential)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
 }
+
+/// One server. A clone shares its connections and its tokens.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    server: Url,
+    transport: Transport,
+    authority: Authority,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("server", &shown(&self.inner.server)).finish_non_exhaustive()
+    }
+}
+
+/// What tokens for lists are asked for.
+const LISTS: &str = "registry:catalog:*";
 
 impl Client {
-    /// A client; nothing is asked yet.
+    /// Checks the options and reads the system's root certificates. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::BadServer`], [`ClientError::PlainHttp`], [`ClientError::BadTls`].
+    /// [`ClientError::Server`], [`ClientError::NoRootCertificate`], [`ClientError::Identity`] and
+    /// [`ClientError::Setup`].
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
-        let server = parse_server(&options.server)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("notation-kms/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(options.timeout)
-            .read_timeout(options.timeout)
-            .redirect(redirect::Policy::custom(follow));
-        for pem in &options.root_certificates {
-            let roots = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| ClientError::BadTls("the CA certificates", error))?;
-            builder = builder.tls_certs_merge(roots);
-        }
-        if let Some(pem) = &options.identity {
-            let identity = reqwest::Identity::from_pem(pem)
-                .map_err(|error| ClientError::BadTls("the client certificate", error))?;
-            builder = builder.identity(identity);
-        }
-        let http =
-            builder.build().map_err(|error| ClientError::BadTls("the TLS configuration", error))?;
-        let authenticator = Authenticator::new(options.credential, options.timeout);
-        Ok(Self { http, server, authenticator: Arc::new(authenticator) })
+        let is_server =
+            |url: &Url| is_allowed(url) && url.query().is_none() && url.fragment().is_none();
+        let server = Url::parse(&options.server)
+            .ok()
+            .filter(is_server)
+            .ok_or_else(|| ClientError::Server { server: without_user(&options.server) })?;
+        let transport = Transport::new(&server, &options)?;
+        let authority = Authority::new(options.credential);
+        Ok(Self { inner: Arc::new(Inner { server, transport, authority }) })
     }
 
-    /// The repositories in the server's changefeed, each once, in the order of their first change.
+    /// A role file of a repository as it is served, such as `root.json`, `2.root.json` and
+    /// `targets/releases.json`. `None`: the server has no such file.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`]; [`ClientError::TooLarge`] for a file of more than `limit` bytes.
+    pub async fn fetch(
+        &self,
+        gun: &str,
+        file: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, ClientError> {
+        for name in [gun, file] {
+            check_name(name)?;
+        }
+        let segments = ["v2"].into_iter().chain(gun.split('/'));
+        let url = self.url(segments.chain(["_trust", "tuf"]).chain(file.split('/')));
+        let answer = self.ask(&url, &format!("repository:{gun}:pull"), limit).await?;
+        Ok((answer.status != NOT_FOUND).then_some(answer.body))
+    }
+
+    /// The repositories (GUNs) that the server's changefeed names, each once, in the order in which they
+    /// appeared. Those that were deleted since are among them.
+    ///
+    /// # Errors
+    /// [`ClientError`]
     pub async fn changefeed(&self) -> Result<Vec<String>, ClientError> {
-        #[derive(Deserialize)]
-        struct Page {
-            #[serde(default)]
-            records: Option<Vec<Record>>,
-        }
-        #[derive(Deserialize)]
-        struct Record {
-            #[serde(rename = "ID")]
-            id: serde_json::Value,
-            #[serde(rename = "GUN")]
-            gun: String,
-        }
         let mut names = Names::default();
-        let mut last = "0".to_owned();
-        for _ in 0..limits::LIST_PAGES {
-            let mut url = self.url("v2/_trust/changefeed");
-            let size = limits::CHANGEFEED_PAGE.to_string();
-            url.query_pairs_mut().append_pair("change_id", &last).append_pair("records", &size);
-            let page: Page = self.list(&url, "changefeed").await?.0;
-            let records = page.records.unwrap_or_default();
-            let (length, previous) = (records.len(), last.clone());
+        let feed = self.url(["v2", "_trust", "changefeed"]);
+        // Servers on SQL and on RethinkDB both begin at 0; an empty id is known to one of them only.
+        let mut after = "0".to_owned();
+        for _ in 0..limits::CHANGEFEED_PAGES {
+            let mut url = feed.clone();
+            url.query_pairs_mut()
+                .append_pair("change_id", &after)
+                .append_pair("records", &limits::CHANGEFEED_RECORDS.to_string());
+            let page = self.ask_list(&url, limits::CHANGEFEED_PAGE_BYTES).await?;
+            let records = parse::<Changes>(&page, "a changefeed")?.records.unwrap_or_default();
+            let last = records.last().filter(|_| records.len() >= limits::CHANGEFEED_RECORDS);
+            let next = last.map(|record| record.id.text());
             for record in records {
-                last = record.id.as_str().map_or_else(|| record.id.to_string(), ToOwned::to_owned);
-                names.add(record.gun);
+                names.add(record.gun, &url)?;
             }
-            if length < limits::CHANGEFEED_PAGE || last == previous {
-                break;
+            match next {
+                None => return Ok(names.in_order),
+                Some(next) if next == after => return Err(bad(&url, "a page that it gave before")),
+                Some(next) => after = next,
             }
         }
-        Ok(names.in_order)
+        Err(too_many(&feed, "pages", limits::CHANGEFEED_PAGES))
     }
 
-    /// The repositories in a registry's catalog.
+    /// The repositories of a registry, each once, in its order; the server of the options is the registry.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`]
     pub async fn catalog(&self) -> Result<Vec<String>, ClientError> {
-        #[derive(Deserialize)]
-        struct Page {
-            #[serde(default)]
-            repositories: Option<Vec<String>>,
-        }
         let mut names = Names::default();
-        let mut url = self.url("v2/_catalog");
-        url.query_pairs_mut().append_pair("n", "1000");
-        for _ in 0..limits::LIST_PAGES {
-            let (page, link): (Page, _) = self.list(&url, "catalog").await?;
-            let before = names.in_order.len();
-            page.repositories.unwrap_or_default().into_iter().for_each(|name| names.add(name));
-            let next = link.and_then(|link| next_page(&url, &link));
-            match next.filter(|_| names.in_order.len() > before) {
-                Some(next) => url = next,
-                None => break,
+        let first = self.url(["v2", "_catalog"]);
+        let mut url = first.clone();
+        url.query_pairs_mut().append_pair("n", &limits::CATALOG_RECORDS.to_string());
+        let mut seen = BTreeSet::new();
+        for _ in 0..limits::CATALOG_PAGES {
+            let page = self.ask_list(&url, limits::CATALOG_PAGE_BYTES).await?;
+            let catalog: Catalog = parse(&page, "a catalog")?;
+            for name in catalog.repositories.unwrap_or_default() {
+                names.add(name, &url)?;
             }
-        }
-        Ok(names.in_order)
-    }
-
-    async fn list<T: for<'de> Deserialize<'de>>(
-        &self,
-        url: &Url,
-        what: &'static str,
-    ) -> Result<(T, Option<String>), ClientError> {
-        let malformed = || ClientError::BadAnswer { url: shown(url), what };
-        let answer = self.get(url, "registry:catalog:*", limits::LIST_PAGE_BYTES).await?;
-        let Answer { body, link } = answer.ok_or_else(malformed)?;
-        Ok((serde_json::from_slice(&body).map_err(|_| malformed())?, link))
-    }
-
-    /// Asks until there is an answer, or no more sense in asking. `None`: there is no such thing.
-    async fn get(
-        &self,
-        url: &Url,
-        scope: &str,
-        limit: usize,
-    ) -> Result<Option<Answer>, ClientError> {
-        let mut attempt = 1;
-        loop {
-            let error = match self.get_once(url, scope, limit).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if attempt >= error.attempts() {
-                return Err(error);
+            let Some(link) = next_link(&page) else { return Ok(names.in_order) };
+            let next = url.join(&link).map_err(|_| bad(&url, "a next page that is no URL"))?;
+            if !is_allowed(&next) || next.origin() != self.inner.server.origin() {
+                return Err(bad(&url, format!("a next page elsewhere, {}", shown(&next))));
             }
-            tokio::time::sleep(pause(attempt, &error)).await;
-            attempt += 1;
-        }
-    }
-
-    async fn get_once(
-        &self,
-        url: &Url,
-        scope: &str,
-        limit: usize,
-    ) -> Result<Option<Answer>, ClientError> {
-        let mut response = self.send(url, self.authenticator.known(scope)).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            let header =
-                self.authenticator.answer(&self.http, url, scope, response.headers()).await?;
-            if let Some(header) = header {
-                response = self.send(url, Some(header)).await?;
+            if !seen.insert(url) {
+                return Err(bad(&next, "a page that it gave before"));
             }
+            url = next;
         }
-        match response.status() {
-            StatusCode::OK => {
-                let link = text_of(response.headers(), LINK.as_str());
-                let body = self.authenticator.read(url, response, limit).await?;
-                Ok(Some(Answer { body, link }))
-            }
-            StatusCode::NOT_FOUND => Ok(None),
-            _ => Err(refusal(url, response).await),
-        }
+        Err(too_many(&first, "pages", limits::CATALOG_PAGES))
     }
 
-    async fn send(
-        &self,
-        url: &Url,
-        authorization: Option<HeaderValue>,
-    ) -> Result<reqwest::Response, ClientError> {
-        let mut request = self.http.get(url.clone());
-        if let Some(value) = authorization {
-            request = request.header(AUTHORIZATION, value);
+    fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.inner.server.clone();
+        // What has a host has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
         }
-        request.send().await.map_err(|error| self.authenticator.transport(url, error))
-    }
-
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.server.clone();
-        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
         url
     }
+
+    async fn ask_list(&self, url: &Url, limit: usize) -> Result<Answer, ClientError> {
+        let answer = self.ask(url, LISTS, limit).await?;
+        if answer.status == NOT_FOUND {
+            return Err(answer.into_status());
+        }
+        Ok(answer)
+    }
+
+    /// Asks, answers the server's challenge, and asks again. What comes has status 200 or 404.
+    async fn ask(&self, url: &Url, scope: &str, limit: usize) -> Result<Answer, ClientError> {
+        let Inner { server, transport, authority } = &*self.inner;
+        let known = authority.known(scope).await;
+        let mut answer = transport.get(url, known.as_ref(), limit).await?;
+        // The challenge of a host that the server redirected to is none of its own.
+        if answer.status == 401 && answer.url.origin() == server.origin() {
+            let authorization = authority.answer(transport, &answer, scope, known.as_ref()).await?;
+            answer = transport.get(url, Some(&authorization), limit).await?;
+        }
+        match answer.status {
+            200 | NOT_FOUND => Ok(answer),
+            401 | 403 => Err(authority.denied(&answer)),
+            _ => Err(answer.into_status()),
+        }
+    }
+}
+
+const NOT_FOUND: u16 = 404;
+
+/// `{"count": 1, "records": [{"ID": "1", "GUN": "docker.io/library/alpine", …}]}`
+#[derive(Deserialize)]
+struct Changes {
+    /// `null` where there are none.
+    records: Option<Vec<Change>>,
+}
+
+#[derive(Deserialize)]
+struct Change {
+    #[serde(rename = "ID")]
+    id: ChangeId,
+    #[serde(rename = "GUN")]
+    gun: String,
+}
+
+/// A string in Go's type, a number in the database.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ChangeId {
+    Text(String),
+    Number(u64),
+}
+
+impl ChangeId {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// `{"repositories": ["team/app"]}`
+#[derive(Deserialize)]
+struct Catalog {
+    repositories: Option<Vec<String>>,
+}
+
+/// The cause would show as much of the answer as the server likes; where it is will do.
+fn parse<T: DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, ClientError> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        bad(&answer.url, format!("what is no JSON of {what} at line {line}, column {column}"))
+    })
 }
 
 impl Source for Client {
@@ -346,153 +282,142 @@ impl Source for Client {
         file: &str,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, ClientError> {
-        let url = self.url(&format!("v2/{gun}/_trust/tuf/{file}"));
-        let answer = self.get(&url, &format!("repository:{gun}:pull"), limit).await?;
-        Ok(answer.map(|answer| answer.body))
+        Self::fetch(self, gun.as_str(), file, limit).await
     }
 }
 
-/// Names, each once, in the order in which they came.
+/// Names in the order of their first appearance.
 #[derive(Default)]
 struct Names {
-    seen: BTreeSet<String>,
     in_order: Vec<String>,
+    seen: BTreeSet<String>,
 }
 
 impl Names {
-    fn add(&mut self, name: String) {
-        if self.seen.insert(name.clone()) {
-            self.in_order.push(name);
+    fn add(&mut self, name: String, url: &Url) -> Result<(), ClientError> {
+        check_name(&name)?;
+        if self.seen.contains(&name) {
+            return Ok(());
+        }
+        if self.in_order.len() == limits::SERVER_REPOSITORIES {
+            return Err(too_many(url, "repositories", limits::SERVER_REPOSITORIES));
+        }
+        self.seen.insert(name.clone());
+        self.in_order.push(name);
+        Ok(())
+    }
+}
+
+/// Holds what must not become another path of the URL. All else is percent-encoded.
+fn check_name(name: &str) -> Result<(), ClientError> {
+    let is_name = name.len() <= limits::REPOSITORY_NAME_BYTES
+        && !name.contains(char::is_control)
+        && name.split('/').all(|part| !["", ".", ".."].contains(&part));
+    if is_name {
+        return Ok(());
+    }
+    let shown = name.chars().take(limits::REPOSITORY_NAME_BYTES).collect();
+    Err(ClientError::Name { name: shown })
+}
+
+/// The target of `Link: </v2/_catalog?last=x&n=1000>; rel="next"` (RFC 8288).
+fn next_link(answer: &Answer) -> Option<String> {
+    let values = answer.headers.get_all(header::LINK).into_iter();
+    let mut links =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split('<').skip(1));
+    links.find_map(|link| {
+        let (target, parameters) = link.split_once('>')?;
+        let is_next = parameters.split([';', ',']).any(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or_default();
+            name.trim().eq_ignore_ascii_case("rel")
+                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
+        });
+        is_next.then(|| target.to_owned())
+    })
+}
+
+fn bad(url: &Url, what: impl Into<String>) -> ClientError {
+    ClientError::BadAnswer { url: shown(url), what: what.into() }
+}
+
+fn too_many(url: &Url, what: &'static str, limit: usize) -> ClientError {
+    ClientError::TooMany { url: shown(url), what, limit }
+}
+
+/// A server for an error text, which need not be a URL: what stands before an `@` may hold a password, and so
+/// may a query.
+fn without_user(server: &str) -> String {
+    let server = server.split(['?', '#']).next().unwrap_or_default();
+    server.rsplit_once('@').map_or_else(|| server.to_owned(), |(_, rest)| format!("…@{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(server: &str) -> Option<String> {
+        Client::new(ClientOptions::new(server)).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_server_is_asked_by_https_or_on_this_machine() {
+        for good in [
+            "https://notary.example",
+            "https://notary.example:4443/some/path/",
+            "http://localhost:1",
+            "http://127.3.2.1",
+            "http://[::1]:4443/",
+        ] {
+            assert_eq!(refusal(good), None);
+        }
+        for (bad, told) in [
+            ("", ""),
+            ("notary.example", "notary.example"),
+            ("http://notary.example", "http://notary.example"),
+            ("http://localhost.example", "http://localhost.example"),
+            ("http://128.0.0.1", "http://128.0.0.1"),
+            ("ftp://localhost", "ftp://localhost"),
+            ("https://", "https://"),
+            ("https://user:hunter2@notary.example", "…@notary.example"),
+            ("http://a b:hunter2@notary.example", "…@notary.example"),
+            ("https://notary.example/?sig=hunter2", "https://notary.example/"),
+            ("https://notary.example/\u{1b}[2J#x", "https://notary.example/\u{1b}[2J"),
+        ] {
+            assert_eq!(
+                refusal(bad).unwrap_or_else(|| panic!("{bad}")),
+                format!(
+                    "server {told:?} must be https://, a host, and maybe a port and a path, or http:// and \
+                     a loopback host; it holds no user and no query"
+                )
+            );
         }
     }
-}
 
-fn parse_server(text: &str) -> Result<Url, ClientError> {
-    let bad = || ClientError::BadServer(text.rsplit('@').next().unwrap_or(text).to_owned());
-    let url = Url::parse(text).map_err(|_| bad())?;
-    let plain = url.username().is_empty() && url.password().is_none();
-    if !plain || url.query().is_some() || url.fragment().is_some() || url.host_str().is_none() {
-        return Err(bad());
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(ClientError::PlainHttp(shown(&url))),
-        _ => Err(bad()),
-    }
-}
-
-/// Whether a URL leads to this machine.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether credentials and trust data may travel there.
-fn is_private_enough(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
-}
-
-/// Headers with credentials do not follow to another host: the HTTP library sees to that.
-fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-    if attempt.previous().len() > limits::REDIRECTS {
-        attempt.error("too many redirects")
-    } else if (from_https && attempt.url().scheme() != "https") || !is_private_enough(attempt.url())
-    {
-        attempt.error("redirect leads away from https")
-    } else {
-        attempt.follow()
-    }
-}
-
-/// `</v2/_catalog?last=x&n=1000>; rel="next"` (RFC 8288), on the same server.
-fn next_page(url: &Url, link: &str) -> Option<Url> {
-    let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let next = url.join(target).ok()?;
-    (parameters.contains("next") && next.origin() == url.origin()).then_some(next)
-}
-
-/// How long to wait before the next attempt.
-fn pause(attempt: u32, error: &ClientError) -> Duration {
-    if let ClientError::Unavailable { retry_after: Some(wanted), .. } = error {
-        return (*wanted).min(limits::RETRY_AFTER_MAX);
-    }
-    let longest = limits::SERVICE_BACKOFF * 2_u32.saturating_pow(attempt.saturating_sub(1));
-    let [random] = crypto::random::<1>();
-    longest.mul_f32(0.5 + f32::from(random) / 512.0)
-}
-
-/// What an answer that is no success means.
-async fn refusal(url: &Url, response: reqwest::Response) -> ClientError {
-    let status = response.status();
-    let retry_after = text_of(response.headers(), RETRY_AFTER.as_str())
-        .and_then(|seconds| seconds.trim().parse().ok())
-        .map(Duration::from_secs);
-    let said = said(response).await;
-    let (url, text) = (shown(url), StatusText(status));
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            ClientError::Denied { url, status: text, said }
+    #[test]
+    fn a_name_stays_below_the_path_that_it_belongs_to() {
+        for good in ["a", "docker.io/library/alpine", "host:5000/team/app", "my app", "a%2f..?b#c"]
+        {
+            check_name(good).unwrap();
         }
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::BAD_GATEWAY
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => {
-            ClientError::Unavailable { url, status: text, said, retry_after }
+        for bad in ["", "/a", "a/", "a//b", ".", "a/../b", "a\nb", &"a".repeat(256)] {
+            let error = check_name(bad).unwrap_err().to_string();
+            assert!(error.contains(": it must have 1 to 255 bytes without control"), "{error}");
         }
-        _ => ClientError::Status { url, status: text, said },
+        let client = Client::new(ClientOptions::new("http://localhost/path/")).unwrap();
+        let url = client.url(["v2", "a%2f..?b#c", "\\d e"]);
+        assert_eq!(url.as_str(), "http://localhost/path/v2/a%252f..%3Fb%23c/%5Cd%20e");
     }
-}
 
-/// What a server says about a refusal: the messages of its JSON, or nothing.
-async fn said(mut response: reqwest::Response) -> String {
-    #[derive(Deserialize)]
-    struct Body {
-        errors: Vec<Reason>,
-    }
-    #[derive(Deserialize)]
-    struct Reason {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > limits::ERROR_BODY_BYTES {
-            return String::new();
-        }
-    }
-    let reasons = serde_json::from_slice::<Body>(&body).map(|body| body.errors).unwrap_or_default();
-    let told = reasons.iter().map(|reason| format!("{} {}", reason.code, reason.message));
-    let told = told.collect::<Vec<_>>().join("; ");
-    told.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A URL for messages.
-fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.to_string()
-}
-
-fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(ToOwned::to_owned)
-}
-
-/// `: what was said`, or nothing.
-struct Said<'a>(&'a str);
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
-    }
-}
-
-impl fmt::Display for StatusText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+    #[test]
+    fn options_and_clients_show_no_secret() {
+        let mut options = ClientOptions::new("https://u:hunter2@h");
+        options.identity = Some(Zeroizing::new(b"hunter2".to_vec()));
+        options.credential = Some(Credential::IdentityToken(Zeroizing::new("hunter2".to_owned())));
+        let shown = format!("{options:?}");
+        assert!(shown.contains("IdentityToken") && !shown.contains("hunter2"), "{shown}");
+        options.server = "https://h".to_owned();
+        options.identity = None;
+        let shown = format!("{:?}", Client::new(options).unwrap());
+        assert_eq!(shown, "Client { server: \"https://h/\", .. }");
     }
 }
