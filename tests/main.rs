@@ -18,7 +18,11 @@ mod dct_archive;
 #[cfg(test)]
 mod dct_client;
 #[cfg(test)]
+mod dct_export;
+#[cfg(test)]
 mod dct_judging;
+#[cfg(test)]
+mod dct_server;
 #[cfg(test)]
 mod envelopes;
 #[cfg(test)]

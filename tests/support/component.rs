@@ -18,6 +18,8 @@ pub(crate) enum Component {
     DockerRegistry,
     /// The notation CLI, or the project's own peer of it.
     Notation,
+    /// Server, signer and client of Docker Content Trust.
+    Notary,
     /// Reader of keys, certificates and raw signatures.
     Openssl,
     /// Runs what archives bring along to check them.
@@ -33,6 +35,7 @@ impl Component {
             Self::Ministack => "ministack",
             Self::DockerRegistry => "docker-registry",
             Self::Notation => "notation",
+            Self::Notary => "notary",
             Self::Openssl => "openssl",
             Self::Python => "python3",
             Self::Skopeo => "skopeo",
@@ -59,7 +62,7 @@ impl Component {
                 Some(program) => Some(PathBuf::from(program)).filter(|program| program.is_file()),
                 None => on_path("notation").or_else(|| cached("bin/notation-peer")),
             },
-            Self::DockerRegistry | Self::Openssl | Self::Python | Self::Skopeo => {
+            Self::DockerRegistry | Self::Notary | Self::Openssl | Self::Python | Self::Skopeo => {
                 on_path(self.name())
             }
         }

@@ -10,6 +10,7 @@ pub(crate) mod fake_kms;
 pub(crate) mod http;
 pub(crate) mod layout;
 pub(crate) mod ministack;
+pub(crate) mod notary;
 pub(crate) mod notation;
 pub(crate) mod openssl;
 pub(crate) mod registry;

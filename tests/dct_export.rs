@@ -1,0 +1,243 @@
+//! `dct export` from servers that do not behave: one broken repository stops no other, and nothing is lost.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use notation_sdk::dct::TrustData;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    command::{Finished, Run},
+    fake_http::{Answer, FakeHttp},
+    trust_data::{GUN, TrustRepository},
+};
+
+/// A server that has `data` for [`GUN`], and for other repositories what `otherwise` says.
+fn server(data: TrustData, otherwise: impl Fn(&str) -> Answer + Send + Sync + 'static) -> FakeHttp {
+    FakeHttp::start(move |request| {
+        let place = format!("/v2/{GUN}/_trust/tuf/");
+        match request.target.strip_prefix(&place) {
+            Some(file) => data.get(file).map_or_else(not_found, |bytes| Answer::new(200, bytes)),
+            None => otherwise(&request.target),
+        }
+    })
+}
+
+fn not_found() -> Answer {
+    Answer::new(404, r#"{"errors":[{"code":"METADATA_NOT_FOUND","message":"none","detail":{}}]}"#)
+}
+
+fn dct(home: &Path, words: &[&str]) -> Finished {
+    Run::notation_kms().home(home).current_dir(home).arg("dct").args(words).finish()
+}
+
+fn export(home: &Path, server: &FakeHttp, words: &[&str]) -> Finished {
+    let url = server.url();
+    let all = ["export", "--to", "archive", "--timeout", "1", "--server", &url];
+    dct(home, &[&all, words].concat())
+}
+
+fn index(home: &Path) -> Value {
+    serde_json::from_slice(&fs::read(home.join("archive/index.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn one_failing_repository_does_not_stop_the_rest() {
+    let server = server(TrustRepository::new().build(), |target| {
+        if target.contains("/broken/") { Answer::new(500, "oops") } else { not_found() }
+    });
+    let home = TempDir::new().unwrap();
+    let words = ["acme/broken", "acme/none", GUN, "-o", "json"];
+    let exported = export(home.path(), &server, &words).expect_status(9);
+    let report: Value = serde_json::from_str(&exported.stdout).unwrap();
+    assert_eq!(report["repositories"][0]["gun"], GUN);
+    assert_eq!(report["noTrustData"], json!(["docker.io/acme/none"]));
+    assert_eq!(report["failed"].as_array().unwrap().len(), 1);
+    let failed = &report["failed"][0];
+    assert_eq!(failed["gun"], "docker.io/acme/broken");
+    let error = failed["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("root.json of docker.io/acme/broken cannot be fetched: ")
+            && error.contains("500"),
+        "{error}"
+    );
+    assert_eq!(index(home.path())["failed"], report["failed"]);
+    dct(home.path(), &["inspect", "archive"]).expect_status(0);
+}
+
+#[test]
+fn a_single_failure_exits_by_its_reason() {
+    let cases: [(u16, i32); 5] = [(401, 7), (403, 7), (404, 8), (500, 1), (503, 6)];
+    for (status, exit) in cases {
+        let server = FakeHttp::start(move |_| Answer::new(status, "").header("Retry-After", "0"));
+        let home = TempDir::new().unwrap();
+        export(home.path(), &server, &["acme/app"]).expect_status(exit);
+        // The archive says what happened all the same.
+        let index = index(home.path());
+        let failed = index["failed"].as_array().unwrap().len();
+        assert_eq!(failed, usize::from(status != 404), "{index:#}");
+    }
+    let hanging = FakeHttp::start(|_| Answer::silence());
+    let home = TempDir::new().unwrap();
+    let exported = export(home.path(), &hanging, &["acme/app"]).expect_status(6);
+    assert!(
+        exported.stdout.contains("failed: root.json of docker.io/acme/app cannot be fetched: "),
+        "{}",
+        exported.stdout
+    );
+}
+
+#[test]
+fn files_that_came_before_a_failure_are_kept_and_the_next_run_goes_on() {
+    let mut repository = TrustRepository::new();
+    repository.rotate_root();
+    let data = repository.build();
+    let (works, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let server = {
+        let (data, works, asked) = (data.clone(), Arc::clone(&works), Arc::clone(&asked));
+        FakeHttp::start(move |request| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let file = request.target.split("/_trust/tuf/").nth(1).unwrap();
+            if file == "targets.json" && !works.load(Ordering::Relaxed) {
+                return Answer::new(500, "");
+            }
+            data.get(file).map_or_else(not_found, |bytes| Answer::new(200, bytes))
+        })
+    };
+    let home = TempDir::new().unwrap();
+    export(home.path(), &server, &[GUN]).expect_status(1);
+    let record = index(home.path())["repositories"][0].clone();
+    assert_eq!(record["complete"], false);
+    assert_eq!(record["verdict"], "missing");
+    assert!(record["error"].as_str().unwrap().starts_with("targets.json of "), "{record:#}");
+    let kept =
+        fs::read(home.path().join(format!("archive/v2/{GUN}/_trust/tuf/snapshot.json"))).unwrap();
+    assert_eq!(Some(kept.as_slice()), data.get("snapshot.json"));
+    dct(home.path(), &["inspect", "archive"]).expect_status(3);
+
+    works.store(true, Ordering::Relaxed);
+    export(home.path(), &server, &[GUN]).expect_status(0);
+    let index = index(home.path());
+    assert_eq!(index["repositories"].as_array().unwrap().len(), 1);
+    assert_eq!(index["repositories"][0]["complete"], true);
+    assert_eq!(index["failed"], json!([]));
+    let requests = asked.load(Ordering::Relaxed);
+    export(home.path(), &server, &[GUN]).expect_status(0);
+    assert_eq!(asked.load(Ordering::Relaxed), requests, "what is complete is not asked for again");
+}
+
+#[test]
+fn files_of_two_moments_are_fetched_once_more() {
+    let mut repository = TrustRepository::new();
+    let before = repository.build();
+    repository.role("targets")["version"] = 2.into();
+    repository.role("snapshot")["version"] = 2.into();
+    repository.role("timestamp")["version"] = 2.into();
+    let after = repository.build();
+    // Somebody publishes between the first request for the snapshot and that for the targets.
+    let published = AtomicBool::new(false);
+    let server = FakeHttp::start(move |request| {
+        let file = request.target.split("/_trust/tuf/").nth(1).unwrap();
+        if file == "targets.json" {
+            published.store(true, Ordering::Relaxed);
+        }
+        let data = if published.load(Ordering::Relaxed) { &after } else { &before };
+        data.get(file).map_or_else(not_found, |bytes| Answer::new(200, bytes))
+    });
+    let home = TempDir::new().unwrap();
+    let exported = export(home.path(), &server, &[GUN]).expect_status(0);
+    assert!(exported.stdout.contains(&format!("{GUN}: verified")), "{}", exported.stdout);
+}
+
+#[test]
+fn too_large_a_timestamp_is_not_read_to_its_end() {
+    let mut data = TrustRepository::new().build();
+    data.insert("timestamp.json", vec![b' '; 2 * 1024 * 1024]);
+    let server = server(data, |_| not_found());
+    let home = TempDir::new().unwrap();
+    let exported = export(home.path(), &server, &[GUN]).expect_status(1);
+    assert!(exported.stdout.contains("timestamp.json of "), "{}", exported.stdout);
+    assert!(exported.stdout.contains("1048576 bytes"), "{}", exported.stdout);
+}
+
+#[test]
+fn credentials_are_dockers_own() {
+    let server = FakeHttp::start(|request| match request.header("authorization") {
+        Some("Basic bWU6c2VjcmV0") => not_found(),
+        _ => Answer::new(401, "").header("WWW-Authenticate", "Basic realm=\"notary\""),
+    });
+    let home = TempDir::new().unwrap();
+    fs::create_dir(home.path().join(".docker")).unwrap();
+    let config = json!({"auths": {"registry.example.test": {"auth": "bWU6c2VjcmV0"}}});
+    fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();
+    export(home.path(), &server, &[GUN]).expect_status(8);
+    export(home.path(), &server, &["other.example.test/app"]).expect_status(7);
+
+    // A helper that has nothing, as docker's own say it; and one that breaks, whose words are not repeated.
+    let helper = |name: &str, script: &str| {
+        let path = home.path().join(format!("bin/docker-credential-{name}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    helper(
+        "full",
+        "#!/bin/sh\necho '{\"ServerURL\":\"x\",\"Username\":\"me\",\"Secret\":\"secret\"}'\n",
+    );
+    helper("empty", "#!/bin/sh\necho 'credentials not found in native keychain'; exit 1\n");
+    helper("broken", "#!/bin/sh\necho secret; exit 1\n");
+    for (name, exit, warning) in
+        [("full", 8, ""), ("empty", 7, ""), ("broken", 7, "docker-credential-broken failed")]
+    {
+        let config = json!({"credHelpers": {"registry.example.test": name}});
+        fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();
+        let path = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
+        let url = server.url();
+        let words = ["dct", "export", "--to", "archive", "--server", &url, GUN];
+        let run = Run::notation_kms().home(home.path()).current_dir(home.path()).env("PATH", path);
+        let finished = run.args(words).finish().expect_status(exit);
+        assert!(finished.stderr.contains(warning), "{name}: {}", finished.stderr);
+        assert!(!finished.stderr.contains("secret") && !finished.stdout.contains("secret"));
+    }
+}
+
+#[test]
+fn dockers_choice_of_server_is_taken() {
+    let server = server(TrustRepository::new().build(), |_| not_found());
+    let home = TempDir::new().unwrap();
+    let run = Run::notation_kms().home(home.path()).current_dir(home.path());
+    let run = run.env("DOCKER_CONTENT_TRUST_SERVER", server.url());
+    run.args(["dct", "export", GUN]).finish().expect_status(0);
+    assert!(home.path().join("dct-archive/index.json").is_file());
+}
+
+#[test]
+fn a_registrys_catalog_names_the_repositories() {
+    let server = FakeHttp::start(|request| match request.target.split_once('?') {
+        Some(("/v2/_catalog", _)) => {
+            Answer::new(200, r#"{"repositories":["acme/app","acme/other"]}"#)
+        }
+        _ => not_found(),
+    });
+    let home = TempDir::new().unwrap();
+    let url = server.url();
+    let exported = export(home.path(), &server, &["--catalog", &url]).expect_status(8);
+    let host = url.trim_start_matches("http://");
+    assert!(
+        exported.stdout.contains(&format!("{host}/acme/other: no trust data")),
+        "{}",
+        exported.stdout
+    );
+    assert!(
+        exported.stdout.contains("0 exported, 2 without trust data, 0 failed"),
+        "{}",
+        exported.stdout
+    );
+}
