@@ -50,13 +50,20 @@ bench:
 	tools/setup.sh test
 	cargo bench --locked --all-features --bench envelope --bench process
 
-# The files stand at the root of the archive, where `notation plugin install --file` looks.
+# For x86_64 with glibc 2.17 of 2012 or later, linked by zig. The files stand at the root of the archive, where
+# `notation plugin install --file` looks.
 release: version = $(shell cargo pkgid | sed 's/.*[\#@]//')
 release: archive = notation-kms_$(version)_linux_amd64.tar.gz
+release: glibc = 2.17
+release: target = x86_64-unknown-linux-gnu
+release: built = $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
 release:
-	cargo build --locked --release --bin notation-kms
+	tools/setup.sh release
+	PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" \
+		cargo zigbuild --locked --release --bin notation-kms --target $(target).$(glibc)
+	tools/check-release.sh $(built)/notation-kms $(glibc)
 	mkdir -p dist
 	tar --create --file dist/$(archive) --use-compress-program='gzip -9n' --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
 		--mtime="@$$(git log -1 --format=%ct)" \
-		-C $(abspath $(or $(CARGO_TARGET_DIR),target))/release notation-kms -C $(CURDIR) LICENSE
+		-C $(built) notation-kms -C $(CURDIR) LICENSE
 	cd dist && sha256sum $(archive) > SHA256SUMS && cat SHA256SUMS

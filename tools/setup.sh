@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what `make check` and `make test` need beyond Rust, and says what and where:
+# Installs what `make check`, `make test` and `make release` need beyond Rust, and says what and where:
 #
-#   tools/setup.sh check    cargo-deny
-#   tools/setup.sh test     the components that the tests run against
+#   tools/setup.sh check      cargo-deny
+#   tools/setup.sh test       the components that the tests run against
+#   tools/setup.sh release    cargo-zigbuild and zig, which link for old distributions
 #
 # Everything but Debian packages goes to the cache folder: $NOTATION_SDK_CACHE, else
 # ${XDG_CACHE_HOME:-~/.cache}/notation-sdk. A second run finds everything and takes no time. What cannot be
@@ -14,12 +15,13 @@ cd "$(dirname "$0")/.."
 cache=${NOTATION_SDK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/notation-sdk}
 cargo_deny_version=0.20.2
 python_packages="ministack==1.5.* cryptography"
+release_packages="cargo-zigbuild==0.24.0 ziglang==0.17.1"
 failures=0
 
 case ${1:-} in
-check | test) ;;
+check | test | release) ;;
 *)
-    echo "usage: tools/setup.sh check|test" >&2
+    echo "usage: tools/setup.sh check|test|release" >&2
     exit 2
     ;;
 esac
@@ -89,25 +91,34 @@ install_debian_packages() {
     done
 }
 
-install_ministack() {
+# install_into_venv COMPONENT FOLDER PACKAGES: pip packages into a virtual environment, once.
+install_into_venv() {
     if ! have python3; then
-        missing ministack "python3 is not on PATH"
-        return
+        missing "$1" "python3 is not on PATH"
+        return 1
     fi
-    venv=$cache/venv
     # The stamp comes last, so an installation that broke off is made again.
-    if [ "$(cat "$venv/installed" 2>/dev/null)" != "$python_packages" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
-        say "ministack: pip packages into the virtual environment $venv: $python_packages"
-        rm -rf "$venv"
-        attempt python3 -m venv "$venv" || { missing ministack "python3 -m venv failed"; return; }
+    if [ "$(cat "$2/installed" 2>/dev/null)" != "$3" ] || ! "$2/bin/python" -c '' 2>/dev/null; then
+        say "$1: pip packages into the virtual environment $2: $3"
+        rm -rf "$2"
+        attempt python3 -m venv "$2" || { missing "$1" "python3 -m venv failed"; return 1; }
         # Unquoted on purpose: one word a package.
         set -f
-        attempt "$venv/bin/pip" install --quiet --disable-pip-version-check $python_packages ||
-            { set +f; missing ministack "pip install failed"; return; }
+        attempt "$2/bin/pip" install --quiet --disable-pip-version-check $3 ||
+            { set +f; missing "$1" "pip install failed"; return 1; }
         set +f
-        printf '%s\n' "$python_packages" >"$venv/installed"
+        printf '%s\n' "$3" >"$2/installed"
     fi
-    ready ministack "$venv/bin/ministack"
+}
+
+install_ministack() {
+    install_into_venv ministack "$cache/venv" "$python_packages" || return 0
+    ready ministack "$cache/venv/bin/ministack"
+}
+
+install_zigbuild() {
+    install_into_venv cargo-zigbuild "$cache/release" "$release_packages" || return 0
+    ready cargo-zigbuild "$cache/release/bin/cargo-zigbuild"
 }
 
 find_or_build_notation() {
@@ -150,8 +161,10 @@ test)
     install_ministack
     find_or_build_notation
     ;;
+release) install_zigbuild ;;
 esac
-if [ "$failures" != 0 ] && [ "${CI:-}" = true ]; then
-    say "$failures missing, and CI=true"
+# Tests can be skipped, a release cannot.
+if [ "$failures" != 0 ] && { [ "${CI:-}" = true ] || [ "$1" = release ]; }; then
+    say "$failures missing, and they are needed"
     exit 1
 fi
