@@ -26,6 +26,11 @@
 //! [`sign_envelope`] takes any [`SigningKey`] and a [`CertificateChain`]. [`keys::open`] opens a key by its
 //! reference; [`pki`] makes certificates and certificate requests for it.
 //!
+//! # Docker Content Trust
+//!
+//! [`dct::judge`] holds the trust data of a notary server against what is known of its root, and
+//! [`dct::Archive`] keeps it when the server is gone.
+//!
 //! # Features
 //!
 //! | feature | brings |

@@ -181,24 +181,24 @@ fn credentials_are_dockers_own() {
     export(home.path(), &server, &["other.example.test/app"]).expect_status(7);
 
     // A helper that has nothing, as docker's own say it; and one that breaks, whose words are not repeated.
+    let bin = home.path().join("bin");
+    fs::create_dir(&bin).unwrap();
     let helper = |name: &str, script: &str| {
-        let path = home.path().join(format!("bin/docker-credential-{name}"));
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let (source, path) =
+            (home.path().join(name), bin.join(format!("docker-credential-{name}")));
+        fs::write(&source, format!("#!/bin/sh\nread -r server\n{script}\n")).unwrap();
+        // Copied by another process: a file that this one has open for writing cannot be run.
+        Run::new("install").args(["-m", "755"]).args([source, path]).finish().expect_status(0);
     };
-    helper(
-        "full",
-        "#!/bin/sh\necho '{\"ServerURL\":\"x\",\"Username\":\"me\",\"Secret\":\"secret\"}'\n",
-    );
-    helper("empty", "#!/bin/sh\necho 'credentials not found in native keychain'; exit 1\n");
-    helper("broken", "#!/bin/sh\necho secret; exit 1\n");
+    helper("full", r#"echo '{"ServerURL":"x","Username":"me","Secret":"secret"}'"#);
+    helper("empty", "echo 'credentials not found in native keychain'; exit 1");
+    helper("broken", "echo secret; exit 1");
     for (name, exit, warning) in
         [("full", 8, ""), ("empty", 7, ""), ("broken", 7, "docker-credential-broken failed")]
     {
         let config = json!({"credHelpers": {"registry.example.test": name}});
         fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();
-        let path = format!("{}:/usr/bin:/bin", home.path().join("bin").display());
+        let path = format!("{}:/usr/bin:/bin", bin.display());
         let url = server.url();
         let words = ["dct", "export", "--to", "archive", "--server", &url, GUN];
         let run = Run::notation_kms().home(home.path()).current_dir(home.path()).env("PATH", path);

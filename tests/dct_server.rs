@@ -1,6 +1,10 @@
 //! `dct export` from a real notary server, and `dct inspect` when the server is gone.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -8,8 +12,9 @@ use tempfile::TempDir;
 use crate::support::{
     command::{Finished, Run},
     component::Component,
+    fake_http::{Answer, FakeHttp},
     notary::{Notary, TrustService},
-    trust_data::GUN,
+    trust_data::{GUN, TrustRepository},
 };
 
 const OTHER: &str = "registry.example.test/acme/other";
@@ -203,4 +208,78 @@ fn an_archive_of_a_real_server_is_checked_without_this_program() {
         Run::new("python3").arg("check.py").current_dir(&home.path().join("archive")).finish();
     let checked = checked.expect_status(0).stdout;
     assert!(checked.contains("ok     targets/releases.json: 2 of 1 signatures"), "{checked}");
+}
+
+/// The script of docs/export-docker-content-trust.md, as a file.
+fn script(home: &Path) -> PathBuf {
+    let page = include_str!("../docs/export-docker-content-trust.md");
+    let script = page.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let path = home.join("save-trust-data.sh");
+    fs::write(&path, script).unwrap();
+    path
+}
+
+#[test]
+fn what_the_pages_script_saves_is_the_same_trust_data() {
+    if Component::Curl.or_skip().is_none() {
+        return;
+    }
+    let Some(mut notary) = Notary::or_skip(TrustService::Local) else { return };
+    let home = TempDir::new().unwrap();
+    notary.publish(GUN);
+    let saved = Run::new("sh").arg(script(home.path())).args([GUN, notary.url()]);
+    let saved = saved.env("CURL_CA_BUNDLE", notary.ca()).current_dir(home.path()).finish();
+    // Notary's client never published a first version.
+    assert_eq!(saved.expect_status(0).stderr.lines().last(), Some("no root of version 1"));
+    export(home.path(), &notary, &[GUN]).expect_status(0);
+    notary.stop();
+    dct(home.path(), &["export", "--from-raw", "raw", "--to", "saved"]).expect_status(0);
+    let files = |archive: &str| {
+        let folder = home.path().join(archive).join(format!("v2/{GUN}/_trust/tuf"));
+        notation_sdk::dct::read_trust_data(&folder).unwrap()
+    };
+    let (mut saved, exported) = (files("saved"), files("archive"));
+    // The export asks for the current root by its number as well.
+    saved.insert("3.root.json", exported.get("3.root.json").unwrap().to_vec());
+    assert_eq!(saved, exported);
+}
+
+#[test]
+fn the_pages_script_logs_in_where_it_has_to() {
+    if Component::Curl.or_skip().is_none() {
+        return;
+    }
+    let data = TrustRepository::new().build();
+    let server = FakeHttp::start(move |request| match request.target.split_once("/_trust/tuf/") {
+        Some((_, file)) if request.header("authorization") == Some("Bearer abc") => {
+            match data.get(file) {
+                Some(bytes) => Answer::new(200, bytes),
+                None => Answer::new(404, ""),
+            }
+        }
+        Some(_) => {
+            let realm = format!("{}/token", request.url());
+            let challenge = format!(
+                "Bearer realm=\"{realm}\",service=\"notary\",scope=\"repository:{GUN}:pull\""
+            );
+            Answer::new(401, "").header("Www-Authenticate", &challenge)
+        }
+        None if request.header("authorization") == Some("Basic bWU6c2VjcmV0") => {
+            assert!(
+                request.target.contains("service=notary&scope=repository"),
+                "{}",
+                request.target
+            );
+            Answer::new(200, r#"{"access_token": "abc", "expires_in": 300}"#)
+        }
+        None => Answer::new(401, ""),
+    });
+    let home = TempDir::new().unwrap();
+    let save = |login: &str| {
+        let run = Run::new("sh").arg(script(home.path())).args([GUN, &server.url()]);
+        run.env("LOGIN", login).current_dir(home.path()).finish()
+    };
+    save("me:secret").expect_status(0);
+    dct(home.path(), &["export", "--from-raw", "raw"]).expect_status(0);
+    assert_ne!(save("me:wrong").status, Some(0));
 }

@@ -65,7 +65,7 @@ install_cargo_deny() {
 
 # Packages whose program is not there, with Debian's half of Python where it was left out.
 wanted_packages() {
-    for pair in docker-registry:docker-registry notary:notary-server skopeo:skopeo openssl:openssl; do
+    for pair in curl:curl docker-registry:docker-registry notary:notary-server skopeo:skopeo openssl:openssl; do
         have "${pair#*:}" || printf '%s ' "${pair%:*}"
     done
     if have python3 && ! python3 -c 'import ensurepip' 2>/dev/null; then printf 'python3-venv '; fi
@@ -82,7 +82,7 @@ install_debian_packages() {
     elif [ -n "$packages" ]; then
         say "not root on Debian; every test runs after: sudo apt-get install --no-install-recommends $packages"
     fi
-    for program in docker-registry notary skopeo openssl; do
+    for program in curl docker-registry notary skopeo openssl; do
         if have "$program"; then
             ready "$program" "$(command -v "$program")"
         else

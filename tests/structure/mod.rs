@@ -48,6 +48,12 @@ const RULES: &[Rule] = &[
         ],
     },
     Rule {
+        why: "judging trust data does not know the network or the disk",
+        within: &["dct/"],
+        except: &["dct/archive/", "dct/client/", "dct/collect.rs"],
+        forbidden: &["^std::fs", "^crate::fs", "^std::net", "^tokio", "^reqwest", "^crate::config"],
+    },
+    Rule {
         why: "only cli/ and config/ know the machine: environment, home folder, clock, terminal",
         within: &[],
         except: &["main.rs", "cli/", "config/"],
@@ -191,6 +197,7 @@ fn the_checker_sees_each_kind_of_violation() {
         ("trust/policy.rs", "use std::{collections::BTreeMap, fs};"),
         ("verify/evaluate.rs", "async fn f() { tokio::time::sleep(d).await }"),
         ("verify/evaluate.rs", "use std::net::TcpStream;"),
+        ("dct/judge.rs", "use crate::fs;"),
         ("keys/file.rs", "fn f() { std::env::var(\"HOME\"); }"),
         ("sign/signer.rs", "use std::time::SystemTime;\nfn f() { SystemTime::now(); }"),
         ("plugin/serve.rs", "use std::io;\nfn f() { io::stdout(); }"),

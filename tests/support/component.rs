@@ -14,6 +14,8 @@ use std::{
 pub(crate) enum Component {
     /// The AWS KMS API.
     Ministack,
+    /// Fetches without this program.
+    Curl,
     /// A registry without the referrers API.
     DockerRegistry,
     /// The notation CLI, or the project's own peer of it.
@@ -33,6 +35,7 @@ impl Component {
     const fn name(self) -> &'static str {
         match self {
             Self::Ministack => "ministack",
+            Self::Curl => "curl",
             Self::DockerRegistry => "docker-registry",
             Self::Notation => "notation",
             Self::Notary => "notary",
@@ -62,9 +65,12 @@ impl Component {
                 Some(program) => Some(PathBuf::from(program)).filter(|program| program.is_file()),
                 None => on_path("notation").or_else(|| cached("bin/notation-peer")),
             },
-            Self::DockerRegistry | Self::Notary | Self::Openssl | Self::Python | Self::Skopeo => {
-                on_path(self.name())
-            }
+            Self::Curl
+            | Self::DockerRegistry
+            | Self::Notary
+            | Self::Openssl
+            | Self::Python
+            | Self::Skopeo => on_path(self.name()),
         }
     }
 
