@@ -187,6 +187,36 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(FileError::io(path, "written"))
 }
 
+/// A folder that no other process of this kind works in, until this is dropped or the process ends.
+#[derive(Debug)]
+pub struct FolderLock {
+    #[cfg(unix)]
+    _folder: File,
+}
+
+/// Locks a folder; `None`: somebody else has. Where folders cannot be locked, nobody ever has.
+///
+/// # Errors
+/// [`FileError::Io`].
+#[cfg(unix)]
+pub fn lock_folder(path: &Path) -> Result<Option<FolderLock>, FileError> {
+    let folder = File::open(path).map_err(FileError::io(path, "locked"))?;
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(FolderLock { _folder: folder })),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(FileError::io(path, "locked")(error)),
+    }
+}
+
+/// Locks a folder; `None`: somebody else has. Where folders cannot be locked, nobody ever has.
+///
+/// # Errors
+/// None here.
+#[cfg(not(unix))]
+pub fn lock_folder(_path: &Path) -> Result<Option<FolderLock>, FileError> {
+    Ok(Some(FolderLock {}))
+}
+
 fn replace(
     path: &Path,
     mode: u32,

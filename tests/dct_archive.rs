@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use notation_sdk::dct::TrustData;
+use notation_sdk::dct::{ArchiveWriter, TrustData};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -570,4 +570,14 @@ fn hostile_archives_are_refused() {
     refused("SHA256SUMS, line 1: not a checksum and a file name", 2);
     fs::write(home.path("no.tar"), [b'x'; 4096]).unwrap();
     home.run(&["inspect", "no.tar"]).expect_status(2);
+}
+
+#[test]
+fn two_exports_do_not_write_to_one_archive_at_a_time() {
+    let home = Home::with(&TrustRepository::new().build());
+    let writer = ArchiveWriter::open(home.path("archive")).unwrap();
+    let refused = home.export(&[]).expect_status(2);
+    assert!(refused.stderr.contains("another export is writing to archive"), "{}", refused.stderr);
+    drop(writer);
+    home.export(&[]).expect_status(0);
 }

@@ -174,7 +174,10 @@ fn classify(error: &anyhow::Error) -> Exit {
                 _ => Exit::Other,
             };
         }
-        if matches!(cause.downcast_ref(), Some(ArchiveError::ForeignFolder(_))) {
+        if matches!(
+            cause.downcast_ref(),
+            Some(ArchiveError::ForeignFolder(_) | ArchiveError::InUse(_))
+        ) {
             return Exit::Usage;
         }
         if cause.is::<NoConfigurationFolder>() {

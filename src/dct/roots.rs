@@ -202,8 +202,10 @@ fn history<'a>(
         next = previous;
     }
     let oldest = next.metadata.version;
-    if oldest > 1 {
-        notes.push(format!("root keys can be followed back to version {oldest}, not to the first"));
+    if versions.range(..oldest).next().is_none() && oldest > 1 {
+        notes.push(format!("the oldest root is version {oldest}: what was before it is not there"));
+    } else if oldest > 1 {
+        notes.push(format!("roots lead back to version {oldest}, and not to those before it"));
     }
     history
 }

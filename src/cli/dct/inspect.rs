@@ -32,6 +32,9 @@ pub(in crate::cli) struct Args {
     /// Of an archive, only these repositories; may be repeated
     #[arg(long, value_name = "GUN")]
     gun: Vec<String>,
+    /// Take names as they are: notary's own clients know repositories that docker has no names for
+    #[arg(long)]
+    exact: bool,
     /// Take expired files all the same
     #[arg(long)]
     allow_expired: bool,
@@ -101,6 +104,11 @@ impl Args {
         }
     }
 
+    fn named(&self, name: &str) -> Result<Gun, Failure> {
+        let gun = if self.exact { name.parse() } else { Gun::from_repository(name) };
+        gun.map_err(|error| Failure::new(Exit::Usage, error))
+    }
+
     fn archived(&self) -> Result<Vec<Subject>, Failure> {
         let path = PathBuf::from(&self.target);
         let archive = Archive::read(&path).map_err(|error| {
@@ -112,9 +120,7 @@ impl Args {
         let mut guns = archive.repositories();
         let mut wanted = Vec::new();
         for name in &self.gun {
-            wanted.push(
-                Gun::from_repository(name).map_err(|error| Failure::new(Exit::Usage, error))?,
-            );
+            wanted.push(self.named(name)?);
         }
         if let Some(missing) = wanted.iter().find(|gun| !guns.contains(gun)) {
             let message = format!("{missing} is not in the archive {}", path.display());
@@ -127,8 +133,7 @@ impl Args {
     }
 
     fn served(&self) -> Result<Vec<Subject>, Failure> {
-        let gun =
-            Gun::from_repository(&self.target).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let gun = self.named(&self.target)?;
         let client = self.server.clients().for_gun(&gun)?;
         let data = block_on(collect(&client, &gun, |_, _| Ok(())))??;
         if data.is_empty() {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::{Gun, TrustData};
 use crate::{
     crypto,
-    fs::{self, FileError},
+    fs::{self, FileError, FolderLock},
     limits,
 };
 
@@ -69,6 +69,9 @@ pub enum ArchiveError {
     /// A folder with something else in it.
     #[error("folder {0} is not empty, and not an archive of trust data")]
     ForeignFolder(PathBuf),
+    /// Another export is writing there.
+    #[error("another export is writing to {0}")]
+    InUse(PathBuf),
     /// No folder with an index, and no tar file of one.
     #[error("{0} is not an archive of trust data: it has no SHA256SUMS")]
     NotAnArchive(PathBuf),
@@ -154,10 +157,12 @@ struct Index {
     failed: Vec<FailedRepository>,
 }
 
-/// An archive that is being written.
-#[derive(Debug, Clone)]
+/// An archive that is being written, by one process at a time.
+#[derive(Debug)]
 pub struct ArchiveWriter {
     root: PathBuf,
+    /// Locked until this is dropped, however the process ends.
+    _lock: FolderLock,
 }
 
 impl ArchiveWriter {
@@ -179,7 +184,10 @@ impl ArchiveWriter {
                 return Err(ArchiveError::ForeignFolder(root));
             }
         }
-        Ok(Self { root })
+        match fs::lock_folder(&root)? {
+            Some(lock) => Ok(Self { root, _lock: lock }),
+            None => Err(ArchiveError::InUse(root)),
+        }
     }
 
     /// The folder.
@@ -550,6 +558,10 @@ fn read_tar(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
 }
 
 fn unreadable(path: &Path) -> impl Fn(io::Error) -> ArchiveError {
+    failed(path, "read")
+}
+
+fn failed(path: &Path, verb: &'static str) -> impl Fn(io::Error) -> ArchiveError {
     let path = path.to_owned();
-    move |source| ArchiveError::Io { path: path.clone(), verb: "read", source }
+    move |source| ArchiveError::Io { path: path.clone(), verb, source }
 }
