@@ -63,10 +63,17 @@ install_cargo_deny() {
     ready cargo-deny "$program"
 }
 
-# Packages whose program is not there, with Debian's half of Python where it was left out.
+debian_packages="curl docker-registry notary openssl skopeo"
+
+# have_programs PACKAGE: whether all programs are there that the tests take from the package.
+have_programs() {
+    have "$1" && { [ "$1" != notary ] || { have notary-server && have notary-signer; }; }
+}
+
+# Packages whose programs are not there, with Debian's half of Python where it was left out.
 wanted_packages() {
-    for pair in curl:curl docker-registry:docker-registry notary:notary-server skopeo:skopeo openssl:openssl; do
-        have "${pair#*:}" || printf '%s ' "${pair%:*}"
+    for package in $debian_packages; do
+        have_programs "$package" || printf '%s ' "$package"
     done
     if have python3 && ! python3 -c 'import ensurepip' 2>/dev/null; then printf 'python3-venv '; fi
 }
@@ -75,18 +82,21 @@ install_debian_packages() {
     packages=$(wanted_packages)
     if [ -n "$packages" ] && have apt-get && [ "$(id -u)" = 0 ]; then
         say "Debian packages into the system: $packages"
-        # Runlevel 1 keeps docker-registry's own service from being started on every interface.
-        { attempt apt-get -o DPkg::Lock::Timeout=300 update &&
+        attempt apt-get -o DPkg::Lock::Timeout=300 update || say "apt-get could not update its lists"
+        # One at a time: apt-get installs nothing where it does not know one of several. Runlevel 1 keeps
+        # docker-registry's own service from being started on every interface.
+        for package in $packages; do
             attempt env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -o DPkg::Lock::Timeout=300 \
-                install -y --no-install-recommends $packages; } || say "apt-get could not install all of them"
+                install -y --no-install-recommends "$package" || say "apt-get could not install $package"
+        done
     elif [ -n "$packages" ]; then
         say "not root on Debian; every test runs after: sudo apt-get install --no-install-recommends $packages"
     fi
-    for program in curl docker-registry notary skopeo openssl; do
-        if have "$program"; then
-            ready "$program" "$(command -v "$program")"
+    for package in $debian_packages; do
+        if have_programs "$package"; then
+            ready "$package" "$(command -v "$package")"
         else
-            missing "$program" "apt-get install --no-install-recommends $program"
+            missing "$package" "apt-get install --no-install-recommends $package"
         fi
     done
 }
