@@ -204,7 +204,8 @@ pub fn lock_folder(path: &Path) -> Result<Option<FolderLock>, FileError> {
     match folder.try_lock() {
         Ok(()) => Ok(Some(FolderLock { _folder: folder })),
         Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => Err(FileError::io(path, "locked")(error)),
+        // Some network file systems lock no folders.
+        Err(fs::TryLockError::Error(_)) => Ok(Some(FolderLock { _folder: folder })),
     }
 }
 

@@ -95,6 +95,10 @@ pub const DCT_DELEGATIONS: usize = 1024;
 /// Versions of one root file that are read: one a key rotation, so that no real history comes near.
 pub const DCT_ROOT_VERSIONS: u64 = 1024;
 
+/// Files of one repository that may fail before the rest is not asked for: a server that is down costs its
+/// time-out with each.
+pub const DCT_FAILED_FILES: usize = 3;
+
 /// Signatures of one metadata file that are looked at; real ones have one to three, and each costs time.
 pub const DCT_SIGNATURES: usize = 64;
 

@@ -115,6 +115,7 @@ fn an_archive_holds_every_byte_and_a_record_of_what_it_says() {
     assert_eq!(record["complete"], true);
     assert_eq!(record["rootTrust"], json!({"kind": "first-use"}));
     assert_eq!(record["source"], json!({"kind": "raw", "folder": format!("raw/{GUN}")}));
+    assert_eq!(record["error"], Value::Null);
     let tag = json!({
         "tag": "1.0", "digest": digest_of(10), "size": 1010, "signers": ["alice", "bob"],
         "roles": ["targets/alice", "targets/bob", "targets/releases"],
@@ -271,7 +272,7 @@ fn an_archive_with_a_changed_byte_is_refused_by_name() {
     }
     home.run(&["inspect", "archive"]).expect_status(0);
     fs::write(archive.join("extra.json"), "{}").unwrap();
-    let refused = home.run(&["inspect", "archive"]).expect_status(3);
+    let refused = home.run(&["inspect", "archive"]).expect_status(2);
     assert!(refused.stderr.contains("file extra.json is not in SHA256SUMS"), "{}", refused.stderr);
     fs::remove_file(archive.join("extra.json")).unwrap();
     fs::remove_file(archive.join(place("root.json"))).unwrap();
@@ -470,8 +471,9 @@ fn a_full_disk_leaves_nothing_half_written_and_the_next_run_goes_on() {
         .current_dir(home.folder.path())
         .finish();
     full.expect_status(1);
+    let incoming = home.path("archive").join(format!("v2/{GUN}/_trust/.incoming"));
     for (path, bytes) in files(&home.path("archive")) {
-        let name = path.strip_prefix(home.path("archive").join(place(""))).unwrap();
+        let name = path.strip_prefix(&incoming).unwrap();
         assert_eq!(Some(bytes.as_slice()), data.get(name.to_str().unwrap()), "{}", path.display());
     }
     let unfinished = home.run(&["inspect", "archive"]).expect_status(2);
@@ -488,7 +490,7 @@ fn a_full_disk_leaves_nothing_half_written_and_the_next_run_goes_on() {
 fn names_that_cannot_be_exported_are_refused_before_anything_is_done() {
     let home = Home::with(&TrustData::new());
     let hub = "name the repositories, put them into a file (--from-file)";
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["acme/app:1.0"], "names an image: trust data belongs to the repository \"acme/app\""),
         (&["acme/app@sha256:00"], "trust data belongs to the repository \"acme/app\""),
         (&["acme/App"], "the part after the registry is in lower case"),
@@ -496,6 +498,7 @@ fn names_that_cannot_be_exported_are_refused_before_anything_is_done() {
         (&[], "no repository is named"),
         (&["--catalog", "docker.io"], hub),
         (&["--all", "--server", "https://notary.docker.io"], hub),
+        (&["--all"], hub),
         (&["--server", "http://notary.example.test", "acme/app"], "or http:// and a loopback host"),
         (
             &["--server", "notary.example.test", "acme/app"],
@@ -508,6 +511,7 @@ fn names_that_cannot_be_exported_are_refused_before_anything_is_done() {
         assert!(!home.path("archive").exists(), "{words:?}");
     }
     fs::create_dir(home.path("mine")).unwrap();
+    fs::create_dir(home.path("raw")).unwrap();
     fs::write(home.path("mine/thesis.tex"), "").unwrap();
     let foreign =
         home.run(&["export", "--from-raw", "raw", "acme/app", "--to", "mine"]).expect_status(2);
@@ -580,4 +584,112 @@ fn two_exports_do_not_write_to_one_archive_at_a_time() {
     assert!(refused.stderr.contains("another export is writing to archive"), "{}", refused.stderr);
     drop(writer);
     home.export(&[]).expect_status(0);
+}
+
+#[test]
+fn an_archive_that_has_changed_is_not_written_to() {
+    let home = Home::with(&TrustRepository::new().build());
+    home.export(&[]).expect_status(0);
+    let (targets, sums) =
+        (home.path("archive").join(place("targets.json")), home.path("archive/SHA256SUMS"));
+    let (good, listed) = (fs::read(&targets).unwrap(), fs::read(&sums).unwrap());
+    fs::write(&targets, "{}").unwrap();
+    let refused = home.export(&["acme/other"]).expect_status(3);
+    assert!(
+        refused.stderr.contains("archive archive is not as it was exported"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains(&format!("file {} has changed", place("targets.json"))),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(fs::read(&sums).unwrap(), listed, "the change is not blessed by new checksums");
+    fs::remove_file(&targets).unwrap();
+    let refused = home.export(&[]).expect_status(3);
+    assert!(
+        refused.stderr.contains(&format!("file {} is missing", place("targets.json"))),
+        "{}",
+        refused.stderr
+    );
+    // Fetched again, it is right again, and the changed file is not lost.
+    fs::write(&targets, "{}").unwrap();
+    home.export(&["--refresh"]).expect_status(0);
+    assert_eq!(fs::read(&targets).unwrap(), good);
+    assert!(files(&home.path("archive")).values().any(|bytes| bytes == b"{}"));
+}
+
+#[test]
+fn a_refresh_that_fails_or_finds_nothing_takes_nothing_away() {
+    let home = Home::with(&TrustRepository::new().build());
+    home.export(&[GUN]).expect_status(0);
+    let before = files(&home.path("archive/v2"));
+    fs::remove_dir_all(home.path("raw")).unwrap();
+    fs::create_dir(home.path("raw")).unwrap();
+    let gone = home.export(&["--refresh", GUN]).expect_status(8);
+    assert!(gone.stdout.contains(&format!("{GUN}: no trust data")), "{}", gone.stdout);
+    assert_eq!(files(&home.path("archive/v2")), before);
+    home.run(&["inspect", "archive"]).expect_status(0);
+}
+
+#[test]
+fn a_refresh_that_finds_the_same_puts_nothing_aside() {
+    let home = Home::with(&TrustRepository::new().build());
+    home.export(&[]).expect_status(0);
+    let count = files(&home.path("archive")).len();
+    home.export(&["--refresh"]).expect_status(0);
+    assert_eq!(files(&home.path("archive")).len(), count);
+}
+
+#[test]
+fn what_was_missing_or_refused_is_fetched_again() {
+    let whole = TrustRepository::new().build();
+    let mut partial = TrustData::new();
+    whole
+        .files()
+        .filter(|(name, _)| *name != "snapshot.json")
+        .for_each(|(name, file)| partial.insert(name, file.to_vec()));
+    let home = Home::with(&partial);
+    home.export(&[]).expect_status(3);
+    home.save(&whole);
+    let again = home.export(&[]).expect_status(0);
+    assert!(again.stdout.contains(&format!("{GUN}: verified")), "{}", again.stdout);
+    home.run(&["inspect", "archive"]).expect_status(0);
+}
+
+#[test]
+fn what_is_known_of_the_root_later_stands_in_the_index() {
+    let mut repository = TrustRepository::new();
+    let home = Home::with(&repository.build());
+    home.export(&[]).expect_status(0);
+    home.export(&["--pin-root", &repository.signer("root").id()]).expect_status(0);
+    let pinned = &home.json("index.json")["repositories"][0]["rootTrust"]["kind"];
+    assert_eq!(pinned, "pinned");
+    repository.signers.clear();
+}
+
+#[test]
+fn links_of_others_folders_are_passed_over() {
+    let home = Home::with(&TrustRepository::new().build());
+    std::os::unix::fs::symlink("/etc/passwd", home.path(&format!("raw/{GUN}/targets/link.json")))
+        .unwrap();
+    home.export(&[]).expect_status(0);
+    assert!(!home.path("archive").join(place("targets/link.json")).exists());
+    let nowhere = home.run(&["export", "--from-raw", "nowhere"]).expect_status(2);
+    assert!(nowhere.stderr.contains("there is no folder nowhere"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn the_tar_file_stands_outside_of_the_folder() {
+    let home = Home::with(&TrustRepository::new().build());
+    for _ in 0..2 {
+        let refused = home.export(&["--tar", "archive/all.tar"]).expect_status(2);
+        assert!(
+            refused.stderr.contains("the tar file cannot stand in the archive archive"),
+            "{}",
+            refused.stderr
+        );
+        home.export(&[]).expect_status(0);
+    }
 }

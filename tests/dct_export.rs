@@ -118,8 +118,19 @@ fn files_that_came_before_a_failure_are_kept_and_the_next_run_goes_on() {
     assert_eq!(record["verdict"], "missing");
     assert!(record["error"].as_str().unwrap().starts_with("targets.json of "), "{record:#}");
     let kept =
-        fs::read(home.path().join(format!("archive/v2/{GUN}/_trust/tuf/snapshot.json"))).unwrap();
-    assert_eq!(Some(kept.as_slice()), data.get("snapshot.json"));
+        |name: &str| fs::read(home.path().join(format!("archive/v2/{GUN}/_trust/tuf/{name}"))).ok();
+    for name in ["snapshot.json", "1.root.json"] {
+        assert_eq!(
+            kept(name).as_deref(),
+            data.get(name),
+            "one file that fails keeps no other away"
+        );
+    }
+    assert_eq!(
+        kept("targets/alice.json").as_deref(),
+        data.get("targets/alice.json"),
+        "the snapshot lists it"
+    );
     dct(home.path(), &["inspect", "archive"]).expect_status(3);
 
     works.store(true, Ordering::Relaxed);
@@ -239,5 +250,23 @@ fn a_registrys_catalog_names_the_repositories() {
         exported.stdout.contains("0 exported, 2 without trust data, 0 failed"),
         "{}",
         exported.stdout
+    );
+}
+
+#[test]
+fn a_registry_that_cannot_be_asked_does_not_stop_the_rest() {
+    let home = TempDir::new().unwrap();
+    let run = Run::notation_kms().home(home.path()).current_dir(home.path());
+    let words = ["dct", "export", "--timeout", "1", "--images-from", "-", "-o", "json"];
+    let run = run.args(words).stdin("127.0.0.1:99999/a:1 127.0.0.1:1/b").finish().expect_status(9);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let failed = report["failed"].as_array().unwrap();
+    assert_eq!(failed.len(), 2, "{report:#}");
+    assert!(
+        failed[1]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://127.0.0.1:99999 cannot be asked: "),
+        "{report:#}"
     );
 }

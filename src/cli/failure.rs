@@ -174,11 +174,10 @@ fn classify(error: &anyhow::Error) -> Exit {
                 _ => Exit::Other,
             };
         }
-        if matches!(
-            cause.downcast_ref(),
-            Some(ArchiveError::ForeignFolder(_) | ArchiveError::InUse(_))
-        ) {
-            return Exit::Usage;
+        match cause.downcast_ref() {
+            Some(ArchiveError::ForeignFolder(_) | ArchiveError::InUse(_)) => return Exit::Usage,
+            Some(error) if error.is_tampering() => return Exit::Rejected,
+            _ => {}
         }
         if cause.is::<NoConfigurationFolder>() {
             return Exit::NotConfigured;

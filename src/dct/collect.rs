@@ -47,16 +47,18 @@ pub enum CollectError<E: std::error::Error + 'static> {
 /// all of its versions, timestamp, snapshot, targets, and every delegation that one of them names. No files
 /// at all: there is no root, so the source has no trust data for the repository.
 ///
-/// What the files say is believed only as far as it leads to further files, and bounded.
+/// What the files say is believed only as far as it leads to further files, and bounded. A file that cannot
+/// be fetched does not keep the others away, up to [`limits::DCT_FAILED_FILES`].
 ///
 /// # Errors
-/// [`CollectError`], at the first file that cannot be fetched or kept.
+/// [`CollectError`], of the first file that cannot be fetched, or at once of one that cannot be kept.
 pub async fn collect<S: Source>(
     source: &S,
     gun: &Gun,
     keep: impl FnMut(&str, &[u8]) -> Result<(), ArchiveError> + Send,
 ) -> Result<TrustData, CollectError<S::Error>> {
-    let mut collector = Collector { source, gun, keep, data: TrustData::new() };
+    let mut collector =
+        Collector { source, gun, keep, data: TrustData::new(), failures: Vec::new() };
     if collector.fetch(Role::Root.file()).await? {
         for role in [Role::Timestamp, Role::Snapshot, Role::Targets] {
             collector.fetch(role.file()).await?;
@@ -64,14 +66,18 @@ pub async fn collect<S: Source>(
         collector.delegations().await?;
         collector.root_versions().await?;
     }
-    Ok(collector.data)
+    match collector.failures.into_iter().next() {
+        Some(first) => Err(first),
+        None => Ok(collector.data),
+    }
 }
 
-struct Collector<'a, S, K> {
+struct Collector<'a, S: Source, K> {
     source: &'a S,
     gun: &'a Gun,
     keep: K,
     data: TrustData,
+    failures: Vec<CollectError<S::Error>>,
 }
 
 impl<S, K> Collector<'_, S, K>
@@ -90,7 +96,14 @@ where
         let bytes = match fetched {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(false),
-            Err(source) => return Err(CollectError::Fetch { gun: self.gun.clone(), file, source }),
+            Err(source) => {
+                let failure = CollectError::Fetch { gun: self.gun.clone(), file, source };
+                if self.failures.len() + 1 == limits::DCT_FAILED_FILES {
+                    return Err(self.failures.pop().unwrap_or(failure));
+                }
+                self.failures.push(failure);
+                return Ok(false);
+            }
         };
         (self.keep)(&file, &bytes)?;
         self.data.insert(file, bytes);

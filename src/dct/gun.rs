@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 /// A GUN, such as `docker.io/library/alpine` or `registry.example.com:5000/team/app`: no scheme, no tag.
 ///
-/// It is fit to be a path below a folder and within a URL: no empty part, no `.` or `..`, no `_trust`.
+/// It is fit to be a path below a folder and within a URL: no part that is empty, begins with a dot, or is `_trust`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gun(String);
 
@@ -127,7 +127,10 @@ impl FromStr for Gun {
         if text.is_empty() || text.len() > MAX_BYTES || !text.chars().all(fits) {
             return Err(GunError::BadCharacters(text.to_owned()));
         }
-        let bad = text.split('/').find(|part| matches!(*part, "" | "." | ".." | "_trust"));
+        let bad = text.split('/').find(|part| {
+            // No registry has names that begin with a dot, and in folders they are hidden.
+            part.is_empty() || part.starts_with('.') || *part == "_trust"
+        });
         match bad {
             Some(part) => Err(GunError::BadPart { name: text.to_owned(), part: part.to_owned() }),
             None => Ok(Self(text.to_owned())),
@@ -184,9 +187,20 @@ mod tests {
 
     #[test]
     fn names_that_leave_their_folder_are_refused() {
-        for name in
-            ["", "a//b", "/a", "a/", "a/../b", "a/./b", "a/_trust/b", "a b", "a\\b", "a\n", "a%2fb"]
-        {
+        for name in [
+            "",
+            "a//b",
+            "/a",
+            "a/",
+            "a/../b",
+            "a/./b",
+            "a/_trust/b",
+            ".a/b",
+            "a b",
+            "a\\b",
+            "a\n",
+            "a%2fb",
+        ] {
             assert!(name.parse::<Gun>().is_err(), "{name:?}");
         }
         assert!("x".repeat(256).parse::<Gun>().is_err());

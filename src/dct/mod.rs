@@ -26,8 +26,8 @@ mod roots;
 mod signatures;
 
 pub use archive::{
-    Archive, ArchiveError, ArchiveWriter, ExportRun, FailedRepository, read_trust_data,
-    repositories_below,
+    Archive, ArchiveError, ArchiveWriter, ExportRecord, ExportRun, FailedRepository, Incoming,
+    Origin, read_trust_data, repositories_below,
 };
 pub use canonical::NotCanonical;
 pub use collect::{CollectError, Source, collect};

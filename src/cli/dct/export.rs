@@ -1,20 +1,20 @@
 //! `dct export`
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use tokio::task::JoinSet;
 
 use super::{
     PinArgs,
     repositories::{self, RepositoryArgs},
-    server::{Clients, ServerArgs},
+    server::{self, Clients, ServerArgs},
     tell_faults, tell_trust,
 };
 use crate::{
@@ -27,9 +27,10 @@ use crate::{
     },
     config,
     dct::{
-        ArchiveError, ArchiveWriter, CollectError, ExportRun, FailedRepository, Gun,
-        RepositoryRecord, RootPin, Terms, TrustData, Verdict, client::Client, collect, judge,
-        newest_versions, read_trust_data, repositories_below,
+        ArchiveError, ArchiveWriter, CollectError, ExportRecord, ExportRun, FailedRepository, Gun,
+        Incoming, Origin, RepositoryRecord, RootPin, Terms, Verdict,
+        client::{Client, ClientError},
+        collect, judge, newest_versions, read_trust_data, repositories_below,
     },
     x509::Rfc3339,
 };
@@ -71,8 +72,26 @@ pub(in crate::cli) struct Args {
 /// Where a repository's files are read from.
 #[derive(Debug, Clone)]
 enum From {
-    Server { url: String, client: Client },
-    Folder { kind: &'static str, path: PathBuf },
+    Server {
+        url: String,
+        client: Client,
+    },
+    Folder {
+        kind: &'static str,
+        path: PathBuf,
+    },
+    /// A registry that cannot be asked; others can.
+    Nowhere {
+        server: String,
+        why: String,
+    },
+}
+
+/// Why the files of a repository did not come.
+enum FetchError {
+    /// The archive cannot be written, for this repository and all others.
+    Archive(ArchiveError),
+    Source(Failure),
 }
 
 /// What became of one repository.
@@ -83,7 +102,7 @@ enum Exported {
     /// The source has no trust data for it.
     NoTrustData,
     /// Not all of its files could be had; the record of those that could.
-    Failed(Failure, Option<Value>),
+    Failed(Failure, Option<Box<RawValue>>),
 }
 
 /// What every export of one run has in common.
@@ -105,7 +124,7 @@ struct Report {
     #[serde(skip)]
     exits: BTreeSet<Exit>,
     #[serde(skip)]
-    incomplete: Vec<Value>,
+    incomplete: Vec<Box<RawValue>>,
 }
 
 /// A repository in the report.
@@ -126,11 +145,24 @@ struct Row {
 impl Args {
     pub(super) fn run(self) -> Outcome {
         let pins = self.pins.read()?;
-        let work = self.work()?;
+        self.check_tar()?;
+        let mut unnameable = Vec::new();
+        let work = self.work(&mut unnameable)?;
+        let asked: BTreeSet<String> = work.iter().map(|(gun, _)| gun.to_string()).collect();
         let writer = ArchiveWriter::open(&self.to)?;
+        let fetched_anew = if self.refresh { asked.clone() } else { BTreeSet::new() };
+        writer.check(&fetched_anew).map_err(|error| {
+            Failure::from(error)
+                .context(format!("archive {} is not as it was exported", self.to.display()))
+                .hint("--refresh fetches that repository again, and puts its files aside")
+        })?;
         let run = Arc::new(Run { writer, pins, refresh: self.refresh });
-        let asked = work.iter().map(|(gun, _)| gun.to_string()).collect();
-        let report = block_on(self.export_all(Arc::clone(&run), work))??;
+        let mut report = block_on(self.export_all(Arc::clone(&run), work))??;
+        if !unnameable.is_empty() {
+            report.exits.insert(Exit::Usage);
+            report.failed.append(&mut unnameable);
+            report.sort();
+        }
         run.writer.finish(&report.as_run(asked))?;
         if let Some(tar) = &self.tar {
             run.writer.write_tar(tar)?;
@@ -139,8 +171,12 @@ impl Args {
         report.outcome()
     }
 
-    /// Every repository with its source, before anything is fetched.
-    fn work(&self) -> Result<VecDeque<(Gun, From)>, Failure> {
+    /// Every repository with its source, before anything is fetched; and names that servers list and that
+    /// cannot be kept.
+    fn work(
+        &self,
+        unnameable: &mut Vec<FailedRepository>,
+    ) -> Result<VecDeque<(Gun, From)>, Failure> {
         let named = self.repositories.named()?;
         if let Some(folder) = &self.from_local {
             return self.local(folder.as_deref(), named);
@@ -155,32 +191,40 @@ impl Args {
         }
         let mut clients = self.server.clients();
         let mut guns = named;
-        guns.extend(self.listed(&mut clients)?);
+        guns.extend(self.listed(&mut clients, unnameable)?);
+        if guns.is_empty() && unnameable.is_empty() {
+            return Err(Failure::message(Exit::Usage, "no repository is named in what was given"));
+        }
         let with_client = |gun: Gun| {
-            let (url, client) = (self.server.server_for(&gun), clients.for_gun(&gun)?);
-            Ok((gun, From::Server { url, client }))
+            let server = self.server.server_for(&gun);
+            let from = match clients.for_gun(&gun) {
+                Ok(client) => From::Server { url: server, client },
+                Err(failure) if self.server.named().is_some() => return Err(failure),
+                Err(failure) => From::Nowhere { server, why: failure.summary() },
+            };
+            Ok((gun, from))
         };
         repositories::unique(guns).into_iter().map(with_client).collect()
     }
 
     /// What a server's changefeed or a registry's catalog lists.
-    fn listed(&self, clients: &mut Clients<'_>) -> Result<Vec<Gun>, Failure> {
+    fn listed(
+        &self,
+        clients: &mut Clients<'_>,
+        unnameable: &mut Vec<FailedRepository>,
+    ) -> Result<Vec<Gun>, Failure> {
         let mut guns = Vec::new();
         if self.repositories.all {
-            if self.server.is_docker_hub() {
-                return Err(repositories::hub_cannot_be_listed());
-            }
-            let server = self.server.server.as_deref().unwrap_or_default();
-            let client = clients.for_server(server)?;
-            guns.extend(valid(block_on(client.changefeed())??));
+            let server = self.server.named().filter(|server| !server::is_docker_hub(server));
+            let server = server.ok_or_else(repositories::hub_cannot_be_listed)?;
+            let client = clients.for_server(&server)?;
+            guns.extend(valid(block_on(client.changefeed())??, unnameable));
         }
         if let Some(registry) = &self.repositories.catalog {
-            let host = super::host_of(registry);
-            if ["docker.io", "index.docker.io", "hub.docker.com", "registry-1.docker.io"]
-                .contains(&host)
-            {
+            if server::is_docker_hub(registry) {
                 return Err(repositories::hub_cannot_be_listed());
             }
+            let host = super::host_of(registry);
             let url = if registry.contains("://") {
                 registry.clone()
             } else {
@@ -188,9 +232,28 @@ impl Args {
             };
             let client = clients.for_server(&url)?;
             let names = block_on(client.catalog())??;
-            guns.extend(valid(names.iter().map(|name| format!("{host}/{name}")).collect()));
+            let names = names.iter().map(|name| format!("{host}/{name}")).collect();
+            guns.extend(valid(names, unnameable));
         }
         Ok(guns)
+    }
+
+    /// A tar file within the folder would be a file of the archive that nothing lists.
+    fn check_tar(&self) -> Outcome {
+        let folder = |path: &Path| {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            std::fs::canonicalize(parent.unwrap_or_else(|| Path::new("."))).ok()
+        };
+        let inside = self.tar.as_deref().is_some_and(|tar| {
+            let archive = std::fs::canonicalize(&self.to).ok();
+            folder(tar).zip(archive).is_some_and(|(tar, archive)| tar.starts_with(archive))
+                || tar.starts_with(&self.to)
+        });
+        if inside {
+            let message = format!("the tar file cannot stand in the archive {}", self.to.display());
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        Ok(())
     }
 
     /// Docker's trust folder: the repositories that are named, or all of them.
@@ -251,6 +314,10 @@ impl Args {
 
 /// Saved files: those of one repository, or folders of many.
 fn raw(folder: &Path, named: Vec<Gun>) -> Result<VecDeque<(Gun, From)>, Failure> {
+    if !folder.is_dir() {
+        let message = format!("there is no folder {}", folder.display());
+        return Err(Failure::message(Exit::Usage, message));
+    }
     let one = !read_trust_data(folder)?.is_empty();
     let guns = match named.len() {
         0 if one => {
@@ -276,13 +343,15 @@ fn raw(folder: &Path, named: Vec<Gun>) -> Result<VecDeque<(Gun, From)>, Failure>
         .collect())
 }
 
-/// Names that servers list, without those that cannot be repositories.
-fn valid(names: Vec<String>) -> Vec<Gun> {
+/// Names that servers list; those that cannot be kept in a folder are failures.
+fn valid(names: Vec<String>, unnameable: &mut Vec<FailedRepository>) -> Vec<Gun> {
     let mut guns = Vec::new();
     for name in names {
-        match name.parse() {
+        match name.parse::<Gun>() {
             Ok(gun) => guns.push(gun),
-            Err(error) => output::note(&format!("passed over: {error}")),
+            Err(error) => {
+                unnameable.push(FailedRepository { gun: name, error: error.to_string() });
+            }
         }
     }
     guns
@@ -295,92 +364,124 @@ fn now() -> String {
 impl Run {
     /// Exports one repository. An error: the archive cannot be written.
     async fn export(&self, gun: &Gun, from: &From) -> Result<Exported, Failure> {
-        if let Some(record) = self.writer.record(gun)? {
-            if !self.refresh {
-                let repository = self.judge(gun, &self.writer.data(gun)?)?;
-                return Ok(Exported::Complete(Box::new(repository), true));
+        let earlier = self.writer.origin(gun)?;
+        if let Some(origin) = earlier.clone().filter(|_| !self.refresh) {
+            let repository = self.judge(gun)?;
+            // What is missing or refused may be mended by now.
+            if repository.verdict < Verdict::Missing {
+                return self.complete(gun, repository, origin, true);
             }
-            let when = record.get("exportedAt").and_then(Value::as_str).unwrap_or("earlier");
-            self.writer.set_aside(gun, when)?;
         }
-        match self.fetch(gun, from).await {
+        let incoming = self.writer.incoming(gun)?;
+        match self.fetch(gun, from, &incoming).await {
             Ok(true) => {
-                let repository = self.judge(gun, &self.writer.data(gun)?)?;
-                let record = from.record(&repository, None)?;
-                self.writer.complete(gun, &record)?;
-                Ok(Exported::Complete(Box::new(repository), false))
+                incoming.settle(earlier.as_ref())?;
+                let origin = Origin { source: from.to_json(), exported_at: now() };
+                self.complete(gun, self.judge(gun)?, origin, false)
             }
-            Ok(false) => Ok(Exported::NoTrustData),
-            Err(CollectError::Keep(error)) => Err(error.into()),
-            Err(error) => {
-                let failure = Failure::from(error);
-                let data = self.writer.data(gun)?;
-                let repository = if data.is_empty() { None } else { Some(self.judge(gun, &data)?) };
-                let record = repository.map(|repository| from.record(&repository, Some(&failure)));
-                Ok(Exported::Failed(failure, record.transpose()?))
+            Ok(false) => {
+                incoming.abandon()?;
+                Ok(Exported::NoTrustData)
+            }
+            Err(FetchError::Archive(error)) => Err(error.into()),
+            Err(FetchError::Source(failure)) => {
+                if earlier.is_some() {
+                    incoming.abandon()?;
+                    return Ok(Exported::Failed(failure, None));
+                }
+                incoming.settle(None)?;
+                let partial = self.partial(gun, from, &failure)?;
+                Ok(Exported::Failed(failure, partial))
             }
         }
     }
 
-    /// Puts every file into the archive; `false`: there is none.
-    async fn fetch(
+    /// Writes the record, with the verdicts of this moment.
+    fn complete(
+        &self,
+        gun: &Gun,
+        repository: RepositoryRecord,
+        origin: Origin,
+        already_there: bool,
+    ) -> Result<Exported, Failure> {
+        let record = ExportRecord { repository: &repository, origin, complete: true, error: None };
+        self.writer.complete(gun, &record)?;
+        Ok(Exported::Complete(Box::new(repository), already_there))
+    }
+
+    /// The record of what came before a failure, if anything did.
+    fn partial(
         &self,
         gun: &Gun,
         from: &From,
-    ) -> Result<bool, CollectError<crate::dct::client::ClientError>> {
-        let keep = |name: &str, bytes: &[u8]| self.writer.keep(gun, name, bytes);
+        failure: &Failure,
+    ) -> Result<Option<Box<RawValue>>, Failure> {
+        if self.writer.data(gun)?.is_empty() {
+            return Ok(None);
+        }
+        let record = ExportRecord {
+            repository: &self.judge(gun)?,
+            origin: Origin { source: from.to_json(), exported_at: now() },
+            complete: false,
+            error: Some(failure.summary()),
+        };
+        let raw = serde_json::value::to_raw_value(&record);
+        raw.map(Some).map_err(|error| Failure::new(Exit::Other, error))
+    }
+
+    /// Puts every file into the archive; `false`: there is none.
+    async fn fetch(&self, gun: &Gun, from: &From, incoming: &Incoming) -> Result<bool, FetchError> {
+        let keep = |name: &str, bytes: &[u8]| incoming.keep(name, bytes);
         match from {
             From::Folder { path, .. } => {
-                let data = read_trust_data(path)?;
-                data.files().try_for_each(|(name, bytes)| keep(name, bytes))?;
+                let data = read_trust_data(path)
+                    .map_err(|error| FetchError::Source(Failure::from(error)))?;
+                let kept = data.files().try_for_each(|(name, bytes)| keep(name, bytes));
+                kept.map_err(FetchError::Archive)?;
                 Ok(!data.is_empty())
             }
             From::Server { client, .. } => {
                 let data = collect(client, gun, keep).await?;
                 // Somebody may have published while the files were fetched: they then fit at the second try.
-                if self.judgement(gun, &data)?.is_torn() {
+                let terms = Terms { pins: &[], seen: &BTreeMap::new(), at: config::now() };
+                if judge(gun, &data, &terms).is_torn() {
                     collect(client, gun, keep).await?;
                 }
                 Ok(!data.is_empty())
             }
+            From::Nowhere { server, why } => {
+                let message = format!("{server} cannot be asked: {why}");
+                Err(FetchError::Source(Failure::message(Exit::Usage, message)))
+            }
         }
     }
 
-    fn judge(&self, gun: &Gun, data: &TrustData) -> Result<RepositoryRecord, ArchiveError> {
-        Ok(RepositoryRecord::new(&self.judgement(gun, data)?, true))
-    }
-
-    fn judgement(
-        &self,
-        gun: &Gun,
-        data: &TrustData,
-    ) -> Result<crate::dct::Judgement, ArchiveError> {
+    /// What is in the archive, judged with what was there before.
+    fn judge(&self, gun: &Gun) -> Result<RepositoryRecord, ArchiveError> {
         let at = config::now();
         let seen = newest_versions(gun, &self.writer.earlier(gun)?, &self.pins, at);
-        Ok(judge(gun, data, &Terms { pins: &self.pins, seen: &seen, at }))
+        let terms = Terms { pins: &self.pins, seen: &seen, at };
+        Ok(RepositoryRecord::new(&judge(gun, &self.writer.data(gun)?, &terms), true))
+    }
+}
+
+impl std::convert::From<CollectError<ClientError>> for FetchError {
+    fn from(error: CollectError<ClientError>) -> Self {
+        match error {
+            CollectError::Keep(error) => Self::Archive(error),
+            error @ CollectError::Fetch { .. } => Self::Source(Failure::from(error)),
+        }
     }
 }
 
 impl From {
-    /// The repository's entry of the index.
-    fn record(
-        &self,
-        repository: &RepositoryRecord,
-        failure: Option<&Failure>,
-    ) -> Result<Value, Failure> {
-        let source = match self {
+    /// The member `source` of records.
+    fn to_json(&self) -> Value {
+        match self {
             Self::Server { url, .. } => json!({"kind": "server", "url": url}),
             Self::Folder { kind, path } => json!({"kind": kind, "folder": path}),
-        };
-        let mut record =
-            serde_json::to_value(repository).map_err(|error| Failure::new(Exit::Other, error))?;
-        if let Some(members) = record.as_object_mut() {
-            members.insert("source".to_owned(), source);
-            members.insert("exportedAt".to_owned(), Value::from(now()));
-            members.insert("complete".to_owned(), Value::from(failure.is_none()));
-            members.insert("error".to_owned(), failure.map(Failure::summary).into());
+            Self::Nowhere { server, .. } => json!({"kind": "server", "url": server}),
         }
-        Ok(record)
     }
 }
 
@@ -490,6 +591,9 @@ impl fmt::Display for Report {
         )?;
         if !self.failed.is_empty() {
             f.write_str("; running the same command again goes on with those")?;
+        }
+        if self.exits.contains(&Exit::Denied) {
+            f.write_str("\nhint: docker login to the registry whose repository is denied")?;
         }
         Ok(())
     }

@@ -112,10 +112,15 @@ impl Args {
     fn archived(&self) -> Result<Vec<Subject>, Failure> {
         let path = PathBuf::from(&self.target);
         let archive = Archive::read(&path).map_err(|error| {
+            let unfinished = error.is_unfinished();
             let exit = if error.is_tampering() { Exit::Rejected } else { Exit::Usage };
-            Failure::new(exit, error)
-                .context(format!("archive {} is refused", path.display()))
-                .hint("an export that broke off goes on with the same dct export command")
+            let failure =
+                Failure::new(exit, error).context(format!("archive {} is refused", path.display()));
+            if unfinished {
+                failure.hint("an export that broke off goes on with the same dct export command")
+            } else {
+                failure
+            }
         })?;
         let mut guns = archive.repositories();
         let mut wanted = Vec::new();
@@ -146,7 +151,7 @@ impl Args {
 
 /// Whether an argument is a path: there is something, or it can be nothing else.
 fn is_archive(target: &str) -> bool {
-    Path::new(target).exists() || target.starts_with(['.', '/', '~'])
+    Path::new(target).exists() || target.starts_with(['.', '/', '~']) || target.ends_with(".tar")
 }
 
 impl Report {
@@ -164,6 +169,7 @@ impl Report {
         let failure = Failure::message(Exit::Rejected, message);
         Err(match worst.verdict {
             Verdict::Expired => failure.hint("--allow-expired takes expired files all the same"),
+            _ if self.repositories.len() > 1 => failure.hint("--gun shows one of the repositories"),
             _ => failure,
         })
     }

@@ -30,8 +30,8 @@ pub(super) struct RepositoryArgs {
     /// A file of image references, as kubectl prints them; - for standard input
     #[arg(long, value_name = "FILE")]
     images_from: Option<PathBuf>,
-    /// Every repository that the notary server given with --server has ever heard of (its changefeed)
-    #[arg(long, requires = "server")]
+    /// Every repository that the notary server has ever heard of (its changefeed); not Docker Hub's
+    #[arg(long)]
     pub(super) all: bool,
     /// Every repository in the catalog of a registry, such as registry.example.com
     #[arg(long, value_name = "REGISTRY")]
@@ -42,7 +42,8 @@ pub(super) struct RepositoryArgs {
 pub(super) fn hub_cannot_be_listed() -> Failure {
     let message = "Docker Hub has no list of its repositories, and neither has its notary server";
     Failure::message(Exit::Usage, message).hint(
-        "name the repositories, put them into a file (--from-file), or take the images that you run: \
+        "a server of your own is named by --server; else name the repositories, put them into a file \
+         (--from-file), or take the images that you run: \
          kubectl get pods -A -o jsonpath='{..image}' | notation-kms dct export --images-from -",
     )
 }
@@ -118,7 +119,9 @@ fn read(file: &Path) -> Result<String, Failure> {
             format!("standard input is over the limit of {} bytes", limits::NAME_LIST_BYTES);
         return Err(Failure::message(Exit::Usage, message));
     }
-    String::from_utf8(bytes)
+    // Some editors begin a file with a byte order mark.
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).to_vec();
+    String::from_utf8(text)
         .map_err(|_| Failure::message(Exit::Usage, format!("{} is not UTF-8 text", file.display())))
 }
 

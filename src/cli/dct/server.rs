@@ -43,6 +43,18 @@ const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 /// Docker Hub's notary server.
 const DOCKER_NOTARY: &str = "https://notary.docker.io";
 
+/// Whether a server or registry is Docker Hub's, which lists nothing.
+pub(super) fn is_docker_hub(server: &str) -> bool {
+    const HOSTS: [&str; 5] = [
+        "docker.io",
+        "hub.docker.com",
+        "index.docker.io",
+        "notary.docker.io",
+        "registry-1.docker.io",
+    ];
+    HOSTS.contains(&host_of(server))
+}
+
 /// Clients by server and registry, made once each.
 #[derive(Debug)]
 pub(super) struct Clients<'a> {
@@ -57,17 +69,15 @@ impl ServerArgs {
 
     /// The server that docker would ask for a repository.
     pub(super) fn server_for(&self, gun: &Gun) -> String {
-        let named = self.server.clone().or_else(|| config::variable("DOCKER_CONTENT_TRUST_SERVER"));
-        named.unwrap_or_else(|| match gun.is_on_docker_hub() {
+        self.named().unwrap_or_else(|| match gun.is_on_docker_hub() {
             true => DOCKER_NOTARY.to_owned(),
             false => format!("https://{}", gun.registry()),
         })
     }
 
-    /// Whether the server is Docker Hub's, which lists nothing.
-    pub(super) fn is_docker_hub(&self) -> bool {
-        let host = self.server.as_deref().map(host_of).unwrap_or_default();
-        ["notary.docker.io", "docker.io", "index.docker.io", "hub.docker.com"].contains(&host)
+    /// The server that is named for all repositories.
+    pub(super) fn named(&self) -> Option<String> {
+        self.server.clone().or_else(|| config::variable("DOCKER_CONTENT_TRUST_SERVER"))
     }
 }
 

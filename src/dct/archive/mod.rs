@@ -20,9 +20,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
-use super::{Gun, TrustData};
+use super::{Gun, RepositoryRecord, TrustData};
 use crate::{
     crypto,
     fs::{self, FileError, FolderLock},
@@ -37,6 +37,8 @@ const SUMS_FILE: &str = "SHA256SUMS";
 const REPOSITORIES: &str = "v2";
 /// The folder of a repository's files, below `_trust`, as servers have it.
 const FILES: &str = "tuf";
+/// Where files wait that may replace a repository's; it begins with a dot, and so is no part of the archive.
+const INCOMING: &str = ".incoming";
 /// What the names of earlier files' folders begin with.
 const ASIDE: &str = "tuf-";
 const FILE_MODE: u32 = 0o644;
@@ -60,7 +62,7 @@ pub enum ArchiveError {
     Io {
         /// The archive.
         path: PathBuf,
-        /// `read` or `written`.
+        /// `read`, `moved` or `removed`.
         verb: &'static str,
         /// Why.
         #[source]
@@ -103,6 +105,15 @@ pub enum ArchiveError {
     /// A file name that leaves the archive, or that no export gives.
     #[error("archive has an entry {0:?}, which no export writes")]
     BadEntry(String),
+    /// A repository's record is not what exports write.
+    #[error("{path} is not the record of a repository")]
+    BadRecord {
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// `index.json` is not what exports write.
     #[error("index.json is not the index of an archive")]
     BadIndex(#[source] serde_json::Error),
@@ -112,10 +123,16 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether this is what an export leaves that broke off.
+    #[must_use]
+    pub const fn is_unfinished(&self) -> bool {
+        matches!(self, Self::NotAnArchive(_) | Self::Unlisted(_))
+    }
+
     /// Whether a file is not as it was exported.
     #[must_use]
     pub const fn is_tampering(&self) -> bool {
-        matches!(self, Self::Changed { .. } | Self::Missing(_) | Self::Unlisted(_))
+        matches!(self, Self::Changed { .. } | Self::Missing(_))
     }
 }
 
@@ -138,7 +155,7 @@ pub struct ExportRun {
     /// The repositories that the run was about.
     pub asked: BTreeSet<String>,
     /// Records of those of which not every file could be had.
-    pub incomplete: Vec<Value>,
+    pub incomplete: Vec<Box<RawValue>>,
     /// Those that the source has nothing for.
     pub no_trust_data: Vec<String>,
     /// Those that failed.
@@ -152,7 +169,7 @@ struct Index {
     archive_version: u64,
     tool: String,
     written_at: String,
-    repositories: Vec<Value>,
+    repositories: Vec<Box<RawValue>>,
     no_trust_data: Vec<String>,
     failed: Vec<FailedRepository>,
 }
@@ -196,12 +213,16 @@ impl ArchiveWriter {
         &self.root
     }
 
-    /// Keeps one file as served.
+    /// Takes the files of a repository. They wait beside those that are there until they are settled, so that a
+    /// source which fails or has nothing any more takes nothing away.
     ///
     /// # Errors
-    /// [`ArchiveError::File`]; nothing is half-written then.
-    pub fn keep(&self, gun: &Gun, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
-        Ok(fs::write_atomic(&self.files(gun).join(name), bytes, FILE_MODE)?)
+    /// [`ArchiveError`].
+    pub fn incoming(&self, gun: &Gun) -> Result<Incoming, ArchiveError> {
+        let settled = self.files(gun);
+        let incoming = Incoming { folder: settled.with_file_name(INCOMING), settled };
+        incoming.remove()?;
+        Ok(incoming)
     }
 
     /// The files that are there.
@@ -232,40 +253,55 @@ impl ArchiveWriter {
         Ok(earlier)
     }
 
-    /// The record of a repository whose files are all there.
+    /// Holds the files of a complete repository against its record.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Changed`] or [`ArchiveError::Missing`], where a file is not as it was exported: the
+    /// next checksums would pass it as right.
+    pub fn check_repository(&self, gun: &Gun) -> Result<(), ArchiveError> {
+        let Some(record) = self.recorded(gun)? else { return Ok(()) };
+        let data = self.data(gun)?;
+        for Exported { file, sha256 } in record.roles {
+            let Some(listed) = sha256 else { continue };
+            let name = format!("{REPOSITORIES}/{gun}/_trust/{FILES}/{file}");
+            let bytes = data.get(&file).ok_or_else(|| ArchiveError::Missing(name.clone()))?;
+            let actual = crypto::hex(&crypto::sha256(bytes));
+            if actual != listed {
+                return Err(ArchiveError::Changed { file: name, listed, actual });
+            }
+        }
+        Ok(())
+    }
+
+    /// Where and when a repository was exported, if all of its files are there.
     ///
     /// # Errors
     /// [`ArchiveError`].
-    pub fn record(&self, gun: &Gun) -> Result<Option<Value>, ArchiveError> {
-        match fs::read_bounded(&self.record_file(gun), limits::DCT_FILE_BYTES) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    pub fn origin(&self, gun: &Gun) -> Result<Option<Origin>, ArchiveError> {
+        let origin =
+            |record: Recorded| Origin { source: record.source, exported_at: record.exported_at };
+        Ok(self.recorded(gun)?.map(origin))
+    }
+
+    fn recorded(&self, gun: &Gun) -> Result<Option<Recorded>, ArchiveError> {
+        let place = self.record_file(gun);
+        let bytes = match fs::read_bounded(&place, limits::DCT_FILE_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let record = serde_json::from_slice(&bytes);
+        record.map(Some).map_err(|source| ArchiveError::BadRecord { path: place, source })
     }
 
     /// Keeps the record of a repository whose files are all there.
     ///
     /// # Errors
     /// [`ArchiveError::File`].
-    pub fn complete(&self, gun: &Gun, record: &Value) -> Result<(), ArchiveError> {
-        let text = format!("{record:#}\n");
-        Ok(fs::write_atomic(&self.record_file(gun), text.as_bytes(), FILE_MODE)?)
-    }
-
-    /// Puts the files of an earlier export aside, below a name that tells when that was.
-    ///
-    /// # Errors
-    /// [`ArchiveError`].
-    pub fn set_aside(&self, gun: &Gun, when: &str) -> Result<(), ArchiveError> {
-        let files = self.files(gun);
-        let aside = files.with_file_name(format!("{ASIDE}{}", when.replace([':', '-'], "")));
-        fs::remove_if_there(&self.record_file(gun))?;
-        std_fs::rename(&files, &aside).map_err(|source| ArchiveError::Io {
-            path: files,
-            verb: "moved",
-            source,
-        })
+    pub fn complete(&self, gun: &Gun, record: &ExportRecord<'_>) -> Result<(), ArchiveError> {
+        let mut text = serde_json::to_vec_pretty(record).map_err(ArchiveError::BadIndex)?;
+        text.push(b'\n');
+        Ok(fs::write_atomic(&self.record_file(gun), &text, FILE_MODE)?)
     }
 
     /// Writes the index, the guides and the checksums: the archive is whole then. Repositories that stand in
@@ -279,18 +315,18 @@ impl ArchiveWriter {
         index.no_trust_data.retain(|gun| !is_settled(gun));
         index.failed.retain(|failed| !is_settled(&failed.gun));
         index.repositories.retain(|record| {
-            let incomplete = record.get("complete") == Some(&Value::Bool(false));
-            incomplete && gun_of(record).is_some_and(|gun| !is_settled(gun))
+            let Head { gun, complete } = Head::of(record);
+            !complete && !is_settled(&gun)
         });
         index.no_trust_data.extend_from_slice(&run.no_trust_data);
         index.failed.extend_from_slice(&run.failed);
         index.repositories.extend_from_slice(&run.incomplete);
-        for gun in repositories_below(&self.root.join(REPOSITORIES), RECORD_PLACE)? {
-            index.repositories.extend(self.record(&gun)?);
+        for gun in self.complete_repositories()? {
+            index.repositories.push(self.one_line(&gun)?);
         }
         index.no_trust_data.sort();
         index.failed.sort_by(|a, b| a.gun.cmp(&b.gun));
-        index.repositories.sort_by(|a, b| gun_of(a).cmp(&gun_of(b)));
+        index.repositories.sort_by_cached_key(|record| Head::of(record).gun);
         index.written_at = run.written_at.clone();
         self.write_index(&index)?;
         for (name, text) in GUIDES {
@@ -299,9 +335,25 @@ impl ArchiveWriter {
         self.write_sums()
     }
 
+    /// The repositories of which all files are there.
+    fn complete_repositories(&self) -> Result<Vec<Gun>, ArchiveError> {
+        let folder = self.root.join(REPOSITORIES);
+        if folder.is_dir() { repositories_below(&folder, RECORD_PLACE) } else { Ok(Vec::new()) }
+    }
+
+    /// A record on one line, as the index has it: thousands of them are held as text.
+    fn one_line(&self, gun: &Gun) -> Result<Box<RawValue>, ArchiveError> {
+        let path = self.record_file(gun);
+        let bytes = fs::read_bounded(&path, limits::DCT_FILE_BYTES)?;
+        let value: Result<Value, _> = serde_json::from_slice(&bytes);
+        value
+            .and_then(|value| serde_json::value::to_raw_value(&value))
+            .map_err(|source| ArchiveError::BadRecord { path, source })
+    }
+
     /// What `index.json` says from earlier runs; one that cannot be read is made anew.
     fn earlier_index(&self) -> Result<Index, ArchiveError> {
-        match fs::read_bounded(&self.root.join(INDEX_FILE), limits::DCT_FILE_BYTES) {
+        match fs::read_bounded(&self.root.join(INDEX_FILE), limits::DCT_ARCHIVE_BYTES) {
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
             Err(error) if error.is_not_found() => Ok(Index::default()),
             Err(error) => Err(error.into()),
@@ -317,8 +369,8 @@ impl ArchiveWriter {
 
     fn write_sums(&self) -> Result<(), ArchiveError> {
         let mut sums = String::new();
-        for name in names(&self.root)?.iter().filter(|name| *name != SUMS_FILE) {
-            let bytes = fs::read_bounded(&self.root.join(name), limits::DCT_FILE_BYTES)?;
+        for name in names(&self.root, Links::Refuse)?.iter().filter(|name| *name != SUMS_FILE) {
+            let bytes = fs::read_bounded(&self.root.join(name), limits::DCT_ARCHIVE_BYTES)?;
             sums.extend([&crypto::hex(&crypto::sha256(&bytes)), "  ", name, "\n"]);
         }
         Ok(fs::write_atomic(&self.root.join(SUMS_FILE), sums.as_bytes(), FILE_MODE)?)
@@ -329,7 +381,7 @@ impl ArchiveWriter {
     /// # Errors
     /// [`ArchiveError`]; no half of a file is left then.
     pub fn write_tar(&self, to: &Path) -> Result<(), ArchiveError> {
-        let names = names(&self.root)?;
+        let names = names(&self.root, Links::Refuse)?;
         let written = fs::write_atomic_with(to, FILE_MODE, |file| {
             let mut tar = tar::Builder::new(io::BufWriter::new(file));
             tar.mode(tar::HeaderMode::Deterministic);
@@ -341,12 +393,149 @@ impl ArchiveWriter {
         Ok(written?)
     }
 
+    /// Holds every complete repository but those of `except` against its record, before anything is written.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Changed`], [`ArchiveError::Missing`].
+    pub fn check(&self, except: &BTreeSet<String>) -> Result<(), ArchiveError> {
+        for gun in self.complete_repositories()? {
+            if !except.contains(gun.as_str()) {
+                self.check_repository(&gun)?;
+            }
+        }
+        Ok(())
+    }
+
     fn files(&self, gun: &Gun) -> PathBuf {
         self.root.join(REPOSITORIES).join(gun.as_str()).join("_trust").join(FILES)
     }
 
     fn record_file(&self, gun: &Gun) -> PathBuf {
         self.root.join(REPOSITORIES).join(gun.as_str()).join(RECORD_PLACE)
+    }
+}
+
+/// Files of a repository on their way into an archive.
+#[derive(Debug)]
+pub struct Incoming {
+    folder: PathBuf,
+    settled: PathBuf,
+}
+
+impl Incoming {
+    /// Keeps one file as served.
+    ///
+    /// # Errors
+    /// [`ArchiveError::File`]; nothing is half-written then.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+        Ok(fs::write_atomic(&self.folder.join(name), bytes, FILE_MODE)?)
+    }
+
+    /// Puts the files that came in their place. Those of an `earlier` export are put aside below a name that
+    /// tells when that was, if there is any difference; those of one that broke off are replaced.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn settle(self, earlier: Option<&Origin>) -> Result<(), ArchiveError> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        let there = self.settled.is_dir();
+        if there && read_trust_data(&self.folder)? == read_trust_data(&self.settled)? {
+            return self.remove();
+        }
+        if let Some(origin) = earlier.filter(|_| there) {
+            rename(&self.settled, &self.aside(&origin.exported_at))?;
+        } else if there {
+            std_fs::remove_dir_all(&self.settled).map_err(failed(&self.settled, "removed"))?;
+        }
+        rename(&self.folder, &self.settled)
+    }
+
+    /// Forgets the files that came.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn abandon(self) -> Result<(), ArchiveError> {
+        self.remove()
+    }
+
+    fn remove(&self) -> Result<(), ArchiveError> {
+        if self.folder.is_dir() {
+            std_fs::remove_dir_all(&self.folder).map_err(failed(&self.folder, "removed"))?;
+        }
+        Ok(())
+    }
+
+    /// A folder that is not there yet, named after a time.
+    fn aside(&self, when: &str) -> PathBuf {
+        let digits: String = when.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = |n: u32| match n {
+            0 => format!("{ASIDE}{digits}"),
+            n => format!("{ASIDE}{digits}-{n}"),
+        };
+        let free = (0..).map(|n| self.settled.with_file_name(name(n))).find(|path| !path.exists());
+        free.unwrap_or_else(|| self.settled.with_file_name(ASIDE))
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), ArchiveError> {
+    std_fs::rename(from, to).map_err(failed(from, "moved"))
+}
+
+/// Where a repository's files came from, and when.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_structs, reason = "a caller gives both")]
+pub struct Origin {
+    /// `{"kind": "server", "url": …}`, or `local` or `raw` with their `folder`.
+    pub source: Value,
+    /// RFC 3339.
+    pub exported_at: String,
+}
+
+/// A repository's record in an archive.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::exhaustive_structs, reason = "a caller gives every part")]
+pub struct ExportRecord<'a> {
+    /// What the files are worth, and what they say.
+    #[serde(flatten)]
+    pub repository: &'a RepositoryRecord,
+    /// Where they came from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Whether all files that the source has are there.
+    pub complete: bool,
+    /// Why not.
+    pub error: Option<String>,
+}
+
+/// The parts of a record that tell whether the files are still those that it is about.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Recorded {
+    source: Value,
+    exported_at: String,
+    roles: Vec<Exported>,
+}
+
+#[derive(Deserialize)]
+struct Exported {
+    file: String,
+    sha256: Option<String>,
+}
+
+/// What a record of the index is about.
+#[derive(Default, Deserialize)]
+struct Head {
+    gun: String,
+    complete: bool,
+}
+
+impl Head {
+    fn of(record: &RawValue) -> Self {
+        serde_json::from_str(record.get()).unwrap_or_default()
     }
 }
 
@@ -428,13 +617,13 @@ impl Archive {
     fn check_version(&self) -> Result<(), ArchiveError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Head {
+        struct Form {
             archive_version: u64,
         }
         let index = self.files.get(INDEX_FILE);
         let index = index.ok_or_else(|| ArchiveError::Missing(INDEX_FILE.to_owned()))?;
-        let head: Head = serde_json::from_slice(index).map_err(ArchiveError::BadIndex)?;
-        match head.archive_version {
+        let form: Form = serde_json::from_slice(index).map_err(ArchiveError::BadIndex)?;
+        match form.archive_version {
             VERSION => Ok(()),
             other => Err(ArchiveError::UnknownVersion(other)),
         }
@@ -451,7 +640,8 @@ pub fn read_trust_data(folder: &Path) -> Result<TrustData, ArchiveError> {
     if !folder.is_dir() {
         return Ok(data);
     }
-    for name in names(folder)?.into_iter().filter(|name| TrustData::is_file_name(name)) {
+    let names = names(folder, Links::PassOver)?;
+    for name in names.into_iter().filter(|name| TrustData::is_file_name(name)) {
         let bytes = fs::read_bounded(&folder.join(&name), limits::DCT_FILE_BYTES)?;
         data.insert(name, bytes);
     }
@@ -463,18 +653,10 @@ pub fn read_trust_data(folder: &Path) -> Result<TrustData, ArchiveError> {
 /// # Errors
 /// [`ArchiveError`].
 pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<Gun>, ArchiveError> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
     let suffix = format!("/{marker}");
-    let names = names(folder)?;
+    let names = names(folder, Links::PassOver)?;
     let guns = names.iter().filter_map(|name| name.strip_suffix(suffix.as_str())?.parse().ok());
     Ok(guns.collect())
-}
-
-/// The repository that a record is about.
-fn gun_of(record: &Value) -> Option<&str> {
-    record.get("gun").and_then(Value::as_str)
 }
 
 /// Repository, folder and file name of a metadata file's place in the archive.
@@ -485,8 +667,15 @@ fn place(name: &str) -> Option<(Gun, &str, &str)> {
     Some((gun.parse().ok()?, folder, file)).filter(|_| is_ours)
 }
 
+/// What becomes of links, which no export writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    Refuse,
+    PassOver,
+}
+
 /// Names of all files below a folder, with `/`, in order; those that begin with a dot are none of ours.
-fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {
+fn names(folder: &Path, links: Links) -> Result<Vec<String>, ArchiveError> {
     let mut names = Vec::new();
     let mut folders = vec![String::new()];
     while let Some(below) = folders.pop() {
@@ -505,6 +694,7 @@ fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {
             match (kind.is_dir(), kind.is_file()) {
                 (true, _) => folders.push(name),
                 (_, true) => names.push(name),
+                _ if links == Links::PassOver => {}
                 // A link could lead anywhere.
                 _ => return Err(ArchiveError::BadEntry(name)),
             }
@@ -517,8 +707,8 @@ fn names(folder: &Path) -> Result<Vec<String>, ArchiveError> {
 fn read_folder(root: &Path) -> Result<BTreeMap<String, Vec<u8>>, ArchiveError> {
     let mut files = BTreeMap::new();
     let mut room = limits::DCT_ARCHIVE_BYTES;
-    for name in names(root)? {
-        let bytes = fs::read_bounded(&root.join(&name), limits::DCT_FILE_BYTES)?;
+    for name in names(root, Links::Refuse)? {
+        let bytes = fs::read_bounded(&root.join(&name), room)?;
         room = room
             .checked_sub(bytes.len())
             .ok_or_else(|| ArchiveError::TooLarge { path: root.to_owned() })?;

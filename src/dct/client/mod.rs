@@ -295,7 +295,6 @@ struct Names {
 
 impl Names {
     fn add(&mut self, name: String, url: &Url) -> Result<(), ClientError> {
-        check_name(&name)?;
         if self.seen.contains(&name) {
             return Ok(());
         }

@@ -131,6 +131,8 @@ impl Transport {
             match self.attempt(request, limit).await {
                 Ok(answer) if !answer.is_busy() => return Ok(answer),
                 Ok(answer) if is_last => return Err(answer.into_unavailable()),
+                // Whoever is told to slow down without a number had better slow down more.
+                Ok(answer) if answer.status == 429 => pause = (4 * pause).max(answer.retry_after()),
                 Ok(answer) => pause = pause.max(answer.retry_after()),
                 Err(error @ (ClientError::Unreachable { .. } | ClientError::Broken { .. })) => {
                     if is_last {
