@@ -61,6 +61,7 @@ pub mod registry;
 pub mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trust;
 pub mod x509;
 
 pub use envelope::{

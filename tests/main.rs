@@ -41,3 +41,5 @@ mod signing;
 mod structure;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod trust_policy;

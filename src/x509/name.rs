@@ -157,6 +157,17 @@ impl fmt::Debug for Name {
     }
 }
 
+impl NameAttribute {
+    /// Whether this is the attribute that text names: strings by their characters, all else by its DER.
+    pub(crate) fn is(&self, kind: &str, text: &AttributeText) -> bool {
+        let same = match text {
+            AttributeText::Text(text) => self.value.as_deref() == Some(text),
+            AttributeText::Der(der) => self.der == *der,
+        };
+        self.kind == kind && same
+    }
+}
+
 impl fmt::Display for NameAttribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_dotted = self.kind.starts_with(|c: char| c.is_ascii_digit());
@@ -233,14 +244,28 @@ fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-fn parse_attribute(text: &str) -> Result<NameAttribute, NameError> {
+/// The attributes of RFC 4514 text by part, in the order of the text, unescaped: what is compared, not what
+/// could stand in a certificate.
+pub(crate) fn parse_text(text: &str) -> Result<Vec<Vec<(String, AttributeText)>>, NameError> {
+    if text.trim().is_empty() {
+        return Err(NameError::Empty);
+    }
+    split(text, ',').map(|rdn| split(rdn, '+').map(parse_pair).collect()).collect()
+}
+
+fn parse_pair(text: &str) -> Result<(String, AttributeText), NameError> {
     let (kind, value) =
         text.split_once('=').ok_or_else(|| NameError::NoEquals(text.trim().to_owned()))?;
     let (kind, _) = attribute_type(kind.trim())?;
     let value = unescape(&kind, trim_unescaped(value))?;
+    Ok((kind, value))
+}
+
+fn parse_attribute(text: &str) -> Result<NameAttribute, NameError> {
+    let (kind, value) = parse_pair(text)?;
     let der = match value {
-        Value::Der(der) => der,
-        Value::Text(ref text) => encode_value(&kind, text)?,
+        AttributeText::Der(der) => der,
+        AttributeText::Text(ref text) => encode_value(&kind, text)?,
     };
     let text = AnyRef::from_der(&der).ok().and_then(decode_value);
     Ok(NameAttribute { kind, value: text, der })
@@ -271,16 +296,19 @@ fn trim_unescaped(value: &str) -> &str {
     value.get(..keep).unwrap_or(trimmed)
 }
 
-enum Value {
+/// A value as text names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AttributeText {
     Text(String),
+    /// `#` and hex.
     Der(Vec<u8>),
 }
 
-fn unescape(kind: &str, text: &str) -> Result<Value, NameError> {
+fn unescape(kind: &str, text: &str) -> Result<AttributeText, NameError> {
     let bad = |what| NameError::BadValue { kind: kind.to_owned(), what };
     if let Some(hex) = text.strip_prefix('#') {
         let der = from_hex(hex).filter(|der| AnyRef::from_der(der).is_ok());
-        return der.map(Value::Der).ok_or_else(|| bad("no DER in hex after '#'"));
+        return der.map(AttributeText::Der).ok_or_else(|| bad("no DER in hex after '#'"));
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut chars = text.chars();
@@ -304,7 +332,7 @@ fn unescape(kind: &str, text: &str) -> Result<Value, NameError> {
     if bytes.is_empty() {
         return Err(bad("no character"));
     }
-    String::from_utf8(bytes).map(Value::Text).map_err(|_| bad("bytes that are not UTF-8"))
+    String::from_utf8(bytes).map(AttributeText::Text).map_err(|_| bad("bytes that are not UTF-8"))
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
