@@ -43,3 +43,5 @@ mod structure;
 mod support;
 #[cfg(test)]
 mod trust_policy;
+#[cfg(test)]
+mod trust_store;

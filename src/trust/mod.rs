@@ -1,11 +1,13 @@
 //! Trust policies: what a verifier wants of signatures (trust-store-trust-policy.md).
 //!
-//! Values only: nothing here reads a file, a clock or the network.
+//! Values only, but for [`DirectoryTrustStore`], which reads folders into them: nothing else here reads a file,
+//! a clock or the network.
 
 mod identity;
 mod level;
 mod policy;
 mod scope;
+mod store;
 
 pub use identity::{IdentityError, SubjectIdentity, TrustedIdentities, TrustedIdentity};
 pub use level::{Action, Checks, Level, RevocationAction, VerifyTimestamp};
@@ -14,3 +16,4 @@ pub use policy::{
     Requirements, Scopes, Statement, StoreType, TrustStore, Verification,
 };
 pub use scope::{RegistryScope, ScopeError};
+pub use store::{DirectoryTrustStore, ReadAnchors, StoreError, TrustAnchors};

@@ -1,0 +1,247 @@
+//! Trust stores: folders of trusted certificates, read once into values
+//! (trust-store-trust-policy.md, "Trust Store").
+
+use std::{
+    collections::BTreeMap,
+    fs as std_fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{StoreType, TrustStore};
+use crate::{
+    fs::{self, FileError},
+    limits,
+    x509::{BundleError, Certificate, Name, parse_bundle},
+};
+
+/// Trusted certificates, by the store that holds them. A chain is trusted where one of its certificates is
+/// one of these, byte for byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustAnchors {
+    stores: BTreeMap<TrustStore, Vec<Certificate>>,
+}
+
+/// A folder of trust stores: `x509/TYPE/NAME/*.pem`, `.crt` and `.cer`.
+#[derive(Debug, Clone)]
+pub struct DirectoryTrustStore {
+    root: PathBuf,
+    follows_links: bool,
+}
+
+/// What was read, and what lies about beside it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReadAnchors {
+    /// The certificates.
+    pub anchors: TrustAnchors,
+    /// Folders and files that are passed over, each with its path.
+    pub warnings: Vec<String>,
+}
+
+/// Why a trust store cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The policy names a store that is not there.
+    #[error("trust store {store} is missing: there is no folder {path}")]
+    Missing {
+        /// The store.
+        store: TrustStore,
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// No certificate in it.
+    #[error("trust store {store} is empty: no file ending in .pem, .crt or .cer stands in {path}")]
+    Empty {
+        /// The store.
+        store: TrustStore,
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// A link, which the specification forbids.
+    #[error("{0} is a symbolic link, which trust stores must not hold")]
+    Link(PathBuf),
+    /// A link that leads out of the trust store.
+    #[error("{path} leads to {target}, out of the trust store")]
+    LinkOutside {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// More files than a store may have.
+    #[error("trust store {store} has over {limit} files", limit = limits::TRUST_STORE_FILES)]
+    TooManyFiles {
+        /// The store.
+        store: TrustStore,
+    },
+    /// A folder that cannot be read.
+    #[error("folder {path} cannot be read")]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file without certificates.
+    #[error("{path} holds no certificates")]
+    NotCertificates {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BundleError,
+    },
+    /// A certificate that nobody is to be trusted for.
+    #[error("{path}: certificate {subject} is {what}")]
+    NotAnAnchor {
+        /// The file.
+        path: PathBuf,
+        /// The certificate's subject.
+        subject: Name,
+        /// What it is.
+        what: &'static str,
+    },
+}
+
+impl TrustAnchors {
+    /// No certificates: nothing is trusted.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts a certificate in a store. For those who have no folder; nothing is checked.
+    pub fn insert(&mut self, store: TrustStore, certificate: Certificate) {
+        self.stores.entry(store).or_default().push(certificate);
+    }
+
+    /// The certificates of a store.
+    #[must_use]
+    pub fn certificates(&self, store: &TrustStore) -> &[Certificate] {
+        self.stores.get(store).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+impl DirectoryTrustStore {
+    /// The folder `truststore` of notation's configuration, or one laid out like it. Links are refused.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), follows_links: false }
+    }
+
+    /// Follows links that stay within the folder, as those of a mounted ConfigMap or Secret do. The
+    /// specification has none.
+    #[must_use]
+    pub fn follow_links(self) -> Self {
+        Self { follows_links: true, ..self }
+    }
+
+    /// The folder of a store.
+    #[must_use]
+    pub fn folder(&self, store: &TrustStore) -> PathBuf {
+        self.root.join("x509").join(store.kind.name()).join(&store.name)
+    }
+
+    /// Reads the stores that a policy names.
+    ///
+    /// # Errors
+    /// [`StoreError`], at the first store that cannot be used: a store is trusted whole or not at all.
+    pub fn read<'a>(
+        &self,
+        stores: impl IntoIterator<Item = &'a TrustStore>,
+    ) -> Result<ReadAnchors, StoreError> {
+        let mut read = ReadAnchors { anchors: TrustAnchors::new(), warnings: Vec::new() };
+        for store in stores {
+            if read.anchors.certificates(store).is_empty() {
+                self.read_store(store, &mut read)?;
+            }
+        }
+        Ok(read)
+    }
+
+    fn read_store(&self, store: &TrustStore, read: &mut ReadAnchors) -> Result<(), StoreError> {
+        let folder = self.folder(store);
+        if !folder.is_dir() {
+            return Err(StoreError::Missing { store: store.clone(), path: folder });
+        }
+        self.check_link(&folder)?;
+        for path in entries(store, &folder)? {
+            self.check_link(&path)?;
+            let is_certificate = path.extension().is_some_and(|extension| {
+                ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+            });
+            if path.is_dir() || !is_certificate {
+                read.warnings.push(format!("{} is passed over", path.display()));
+                continue;
+            }
+            for certificate in certificates(store.kind, &path)? {
+                read.anchors.insert(store.clone(), certificate);
+            }
+        }
+        if read.anchors.certificates(store).is_empty() {
+            return Err(StoreError::Empty { store: store.clone(), path: folder });
+        }
+        Ok(())
+    }
+
+    fn check_link(&self, path: &Path) -> Result<(), StoreError> {
+        let io_error = |source| StoreError::Io { path: path.to_owned(), source };
+        if !std_fs::symlink_metadata(path).map_err(io_error)?.file_type().is_symlink() {
+            return Ok(());
+        }
+        if !self.follows_links {
+            return Err(StoreError::Link(path.to_owned()));
+        }
+        let (target, root) = (
+            std_fs::canonicalize(path).map_err(io_error)?,
+            std_fs::canonicalize(&self.root).map_err(io_error)?,
+        );
+        if target.starts_with(root) {
+            return Ok(());
+        }
+        Err(StoreError::LinkOutside { path: path.to_owned(), target })
+    }
+}
+
+/// What stands in a folder, by name.
+fn entries(store: &TrustStore, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let io_error = |source| StoreError::Io { path: folder.to_owned(), source };
+    let mut paths = Vec::new();
+    for entry in std_fs::read_dir(folder).map_err(io_error)? {
+        let path = entry.map_err(io_error)?.path();
+        // A mounted ConfigMap keeps its versions in folders that begin with two dots.
+        let is_version =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+        if !is_version {
+            paths.push(path);
+        }
+        if paths.len() > limits::TRUST_STORE_FILES {
+            return Err(StoreError::TooManyFiles { store: store.clone() });
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn certificates(kind: StoreType, path: &Path) -> Result<Vec<Certificate>, StoreError> {
+    let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)?;
+    let certificates = parse_bundle(&bytes)
+        .map_err(|source| StoreError::NotCertificates { path: path.to_owned(), source })?;
+    for certificate in &certificates {
+        let what = match kind {
+            StoreType::Tsa if !certificate.is_self_issued() => Some("no root"),
+            _ if certificate.is_ca() || certificate.is_self_signed() => None,
+            _ => Some("neither a CA's nor self-signed"),
+        };
+        if let Some(what) = what {
+            let (path, subject) = (path.to_owned(), certificate.subject().clone());
+            return Err(StoreError::NotAnAnchor { path, subject, what });
+        }
+    }
+    Ok(certificates)
+}
