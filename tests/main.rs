@@ -36,6 +36,8 @@ mod pki;
 #[cfg(test)]
 mod plugin_spec;
 #[cfg(test)]
+mod policy_commands;
+#[cfg(test)]
 mod signing;
 #[cfg(test)]
 mod structure;

@@ -8,6 +8,7 @@ mod host;
 mod key;
 mod output;
 mod plugin;
+mod policy;
 mod quickstart;
 mod version;
 
@@ -37,6 +38,8 @@ enum Command {
     #[command(subcommand)]
     Plugin(plugin::Command),
     #[command(subcommand)]
+    Policy(policy::Command),
+    #[command(subcommand)]
     Dct(dct::Command),
     Version(version::Args),
 }
@@ -65,6 +68,7 @@ impl Command {
             Self::Cert(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Plugin(command) => command.run(),
+            Self::Policy(command) => command.run(),
             Self::Dct(command) => command.run(),
             Self::Version(args) => args.run(),
         };
@@ -79,6 +83,7 @@ impl Command {
         match self {
             Self::Cert(command) => command.format(),
             Self::Key(command) => command.format(),
+            Self::Policy(command) => command.format(),
             Self::Dct(command) => command.format(),
             Self::Version(args) => args.output.format,
             Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,

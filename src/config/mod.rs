@@ -1,5 +1,6 @@
 //! The machine: environment, clock, and notation's folders and files. Nothing else reads them.
 
+mod policy;
 mod signing_keys;
 
 use std::{
@@ -11,6 +12,7 @@ use time::UtcDateTime;
 
 use crate::crypto;
 
+pub use policy::{PolicyFile, PolicyKind};
 pub use signing_keys::{KeyEntry, KeyName, KeyNameError, SigningKeys, SigningKeysError};
 
 /// Enough of a digest to tell the chains of one key apart.
@@ -113,10 +115,16 @@ impl Directories {
         self.libexec.join("plugins")
     }
 
+    /// The folder of all trust stores.
+    #[must_use]
+    pub fn trust_stores(&self) -> PathBuf {
+        self.config.join("truststore")
+    }
+
     /// The folder of a named trust store of type `ca`.
     #[must_use]
     pub fn trust_store(&self, name: &str) -> PathBuf {
-        self.config.join("truststore").join("x509").join("ca").join(name)
+        self.trust_stores().join("x509").join("ca").join(name)
     }
 
     /// `trustpolicy.json`

@@ -1,0 +1,56 @@
+//! `policy import`
+
+use std::path::PathBuf;
+
+use super::KindArgs;
+use crate::{
+    cli::{
+        Outcome,
+        failure::{Exit, Failure},
+        output,
+    },
+    config::{Directories, PolicyKind},
+    fs, limits,
+    trust::{BlobPolicy, OciPolicy},
+};
+
+/// Put a trust policy in force, once it is shown to be valid.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The policy
+    file: PathBuf,
+    #[command(flatten)]
+    kind: KindArgs,
+    /// Replace the policy that is in force
+    #[arg(long)]
+    force: bool,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let kind = self.kind.kind();
+        let bytes = fs::read_bounded(&self.file, limits::CONFIG_FILE_BYTES)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let unknown = match kind {
+            PolicyKind::Oci => OciPolicy::parse(&bytes).map(|parsed| parsed.unknown),
+            PolicyKind::Blob => BlobPolicy::parse(&bytes).map(|parsed| parsed.unknown),
+        };
+        let unknown = unknown.map_err(|error| {
+            Failure::new(Exit::Usage, error).hint(format!(
+                "notation-kms policy check {} tells all problems",
+                self.file.display()
+            ))
+        })?;
+        for problem in unknown {
+            output::note(&format!("warning: {problem}"));
+        }
+        let directories = Directories::from_environment()?;
+        let to = directories.policy_to_write(kind);
+        if to.exists() && !self.force {
+            let message = format!("trust policy {} exists already", to.display());
+            return Err(Failure::message(Exit::Usage, message).hint("--force replaces it"));
+        }
+        fs::write_atomic(&to, &bytes, 0o600)?;
+        output::line(&format!("wrote {}", to.display()))
+    }
+}

@@ -1,0 +1,75 @@
+//! `policy`: trust policies.
+
+mod check;
+mod explain;
+mod import;
+mod show;
+
+use super::{
+    Outcome,
+    failure::{Exit, Failure},
+    output::{self, Format},
+};
+use crate::config::{Directories, PolicyFile, PolicyKind};
+
+/// Check, explain and install trust policies (trustpolicy.json).
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    Check(check::Args),
+    Explain(explain::Args),
+    Import(import::Args),
+    Show(show::Args),
+}
+
+impl Command {
+    pub(super) fn run(self) -> Outcome {
+        match self {
+            Self::Check(args) => args.run(),
+            Self::Explain(args) => args.run(),
+            Self::Import(args) => args.run(),
+            Self::Show(args) => args.run(),
+        }
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        match self {
+            Self::Check(args) => args.output.format,
+            Self::Explain(args) => args.output.format,
+            Self::Import(_) | Self::Show(_) => Format::Text,
+        }
+    }
+}
+
+/// Which policy
+#[derive(Debug, clap::Args)]
+struct KindArgs {
+    /// The policy for files (trustpolicy.blob.json) instead of that for artifacts
+    #[arg(long)]
+    blob: bool,
+}
+
+impl KindArgs {
+    const fn kind(&self) -> PolicyKind {
+        if self.blob { PolicyKind::Blob } else { PolicyKind::Oci }
+    }
+}
+
+/// The policy that is in force, with a word about one that is not.
+fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
+    let directories = Directories::from_environment()?;
+    let file =
+        directories.read_policy(kind).map_err(|error| Failure::new(Exit::NotConfigured, error))?;
+    let Some(file) = file else {
+        let message = format!("there is no trust policy in {}", directories.config.display());
+        let hint = "notation-kms policy import FILE puts one there";
+        return Err(Failure::message(Exit::NotConfigured, message).hint(hint));
+    };
+    if let Some(shadowed) = &file.shadowed {
+        output::note(&format!(
+            "warning: {} is in force, and {} says something else",
+            file.path.display(),
+            shadowed.display()
+        ));
+    }
+    Ok(file)
+}
