@@ -62,6 +62,7 @@ pub mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod trust;
+pub mod verify;
 pub mod x509;
 
 pub use envelope::{

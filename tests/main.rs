@@ -47,3 +47,5 @@ mod support;
 mod trust_policy;
 #[cfg(test)]
 mod trust_store;
+#[cfg(test)]
+mod verify;

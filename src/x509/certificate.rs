@@ -49,12 +49,15 @@ pub(crate) enum CertificateSignature {
 }
 
 /// The three extensions that the signature specification honours, and no other
-/// (signature-specification.md, "Certificate Requirements", "Other requirements").
+/// (signature-specification.md, "Certificate Requirements", "Other requirements"); and whether there is
+/// anything to ask about revocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extensions {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) extended_key_usage: Option<ExtendedKeyUsage>,
+    /// Whether CRLs or an OCSP responder are named.
+    pub(crate) names_revocation: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,6 +252,12 @@ impl Certificate {
         self.extensions.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
 
+    /// Whether the certificate says where its revocation is published: CRLs, or an OCSP responder.
+    #[must_use]
+    pub const fn names_revocation(&self) -> bool {
+        self.extensions.names_revocation
+    }
+
     pub(crate) const fn extensions(&self) -> &Extensions {
         &self.extensions
     }
@@ -292,7 +301,9 @@ impl Extensions {
 
     fn take(&mut self, extension: &extensions::X509Extension<'_>) -> Result<(), ()> {
         use x509_parser::oid_registry::{
-            OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+            OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_EXT_BASIC_CONSTRAINTS,
+            OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
+            OID_X509_EXT_KEY_USAGE,
         };
         let critical = extension.critical;
         if extension.oid == OID_X509_EXT_BASIC_CONSTRAINTS {
@@ -306,10 +317,20 @@ impl Extensions {
             let purposes: Vec<Any<'_>> = whole(extension.value)?;
             let purposes = purposes.iter().map(purpose).collect::<Result<_, _>>()?;
             self.extended_key_usage = Some(ExtendedKeyUsage { critical, purposes });
+        } else if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS {
+            self.names_revocation = true;
+        } else if extension.oid == OID_PKIX_AUTHORITY_INFO_ACCESS {
+            // Looked for by its bytes, so that a broken extension hides no responder.
+            let value = extension.value;
+            self.names_revocation |=
+                value.windows(ID_AD_OCSP.len()).any(|bytes| bytes == ID_AD_OCSP);
         }
         Ok(())
     }
 }
+
+/// `id-ad-ocsp` (RFC 5280, section 4.2.2.1), in DER.
+const ID_AD_OCSP: &[u8] = &[6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
 
 /// The parser would take the contents of any element for an object identifier.
 fn purpose(any: &Any<'_>) -> Result<String, ()> {

@@ -1,0 +1,119 @@
+//! Why a check failed.
+
+use time::UtcDateTime;
+
+use crate::{
+    envelope::{EnvelopeError, PayloadError},
+    x509::{ChainError, Name, Rfc3339},
+};
+
+/// Why a check failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// The envelope is not whole.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// What was signed is no payload.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// Another artifact was signed.
+    #[error("signature is about {signed}, and the artifact is {actual}")]
+    OtherDigest {
+        /// The signed digest.
+        signed: String,
+        /// The artifact's.
+        actual: String,
+    },
+    /// An artifact of another size was signed.
+    #[error("signature is about {signed} bytes, and the artifact has {actual}")]
+    OtherSize {
+        /// The signed size.
+        signed: u64,
+        /// The artifact's.
+        actual: u64,
+    },
+    /// An artifact of another media type was signed.
+    #[error("signature is about media type {signed:?}, and the artifact has {actual:?}")]
+    OtherMediaType {
+        /// The signed media type.
+        signed: String,
+        /// The artifact's.
+        actual: String,
+    },
+    /// The statement names no store for the signing scheme.
+    #[error(
+        "signing scheme {scheme} is judged by trust stores of type {kind}, and the statement names none"
+    )]
+    NoStore {
+        /// The scheme.
+        scheme: &'static str,
+        /// The type of store.
+        kind: &'static str,
+    },
+    /// The chain leads to no trusted certificate.
+    #[error(
+        "certificate chain of {signer} leads to {root}, which is in none of the statement's {kind} stores"
+    )]
+    NotAnchored {
+        /// The leaf's subject.
+        signer: Name,
+        /// The root's subject.
+        root: Name,
+        /// The type of store.
+        kind: &'static str,
+    },
+    /// Nobody whom the statement trusts.
+    #[error("{signer} is none of the statement's trusted identities")]
+    NotTrusted {
+        /// The leaf's subject.
+        signer: Name,
+    },
+    /// The signature's own expiry.
+    #[error("signature expired at {}, and it is {}", Rfc3339(*.expiry), Rfc3339(*.at))]
+    Expired {
+        /// The expiry.
+        expiry: UtcDateTime,
+        /// The time that was asked for.
+        at: UtcDateTime,
+    },
+    /// A certificate was not valid.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The statement asks for a timestamp that is not there.
+    #[error("signature has no timestamp, and the statement names a tsa store")]
+    NoTimestamp,
+    /// A timestamp that this version cannot judge.
+    #[error("timestamps are not judged by this version, and the statement asks for one")]
+    TimestampNotJudged,
+    /// Revocation that this version cannot judge.
+    #[error(
+        "revocation is not judged by this version, and certificate {subject} says where it is published"
+    )]
+    RevocationNotJudged {
+        /// The certificate's subject.
+        subject: Name,
+    },
+    /// A plugin that this version does not run.
+    #[error("signature names the verification plugin {plugin:?}, and this version runs none")]
+    VerificationPlugin {
+        /// The plugin.
+        plugin: String,
+    },
+    /// Metadata that was not signed.
+    #[error("user metadata {name:?} is not in the signature")]
+    NoMetadata {
+        /// The name.
+        name: String,
+    },
+    /// Metadata that was signed with another value.
+    #[error("user metadata {name:?} is {signed:?} in the signature, and {wanted:?} is asked for")]
+    OtherMetadata {
+        /// The name.
+        name: String,
+        /// The value that is asked for.
+        wanted: String,
+        /// The signed one.
+        signed: String,
+    },
+}

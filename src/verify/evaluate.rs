@@ -1,0 +1,220 @@
+//! Verification as a pure function: bytes, policy, anchors, evidence and time in, an outcome out
+//! (trust-store-trust-policy.md, "Signature Verification").
+
+use std::collections::BTreeMap;
+
+use time::UtcDateTime;
+
+use super::{
+    Accepted, Check, CheckError, Claimed, Outcome, Rejected, Verified,
+    outcome::{Ledger, Refused},
+};
+use crate::{
+    envelope::{Envelope, SignedContent, SigningScheme},
+    oci::Descriptor,
+    trust::{
+        Action, Requirements, Statement, StoreType, TrustAnchors, Verification, VerifyTimestamp,
+    },
+};
+
+/// What a signature has to be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// Media type, digest and size of the artifact at hand.
+    pub descriptor: Descriptor,
+    /// Metadata that has to have been signed with it.
+    pub user_metadata: BTreeMap<String, String>,
+}
+
+impl Artifact {
+    /// An artifact of which no metadata is asked.
+    #[must_use]
+    pub const fn new(descriptor: Descriptor) -> Self {
+        Self { descriptor, user_metadata: BTreeMap::new() }
+    }
+}
+
+/// Holds a signature against a statement of a trust policy.
+///
+/// Timestamps and revocation are not judged yet: where the statement asks for one of them, and the signature's
+/// certificates have it, that check fails and says so. It is never passed.
+///
+/// # Errors
+/// [`Rejected`], with every check that was made. `Ok` means accepted under this statement, which need not mean
+/// verified: see [`Accepted`].
+pub fn evaluate(
+    envelope: &Envelope,
+    artifact: &Artifact,
+    statement: &Statement,
+    anchors: &TrustAnchors,
+    at: UtcDateTime,
+) -> Result<Accepted, Rejected> {
+    let mut ledger = Ledger::new(&statement.name, at);
+    let requirements = match &statement.verification {
+        Verification::Verify(requirements) => requirements,
+        Verification::Skip => {
+            ledger.skip(Check::Integrity, "the policy skips all checks");
+            return Ok(Accepted::Skipped(ledger.outcome));
+        }
+    };
+    let evaluation = Evaluation { artifact, requirements, anchors, at };
+    match evaluation.run(envelope, &mut ledger) {
+        Ok(content) => Ok(accepted(content, ledger.outcome)),
+        Err(Refused) => Err(Rejected { outcome: Box::new(ledger.outcome) }),
+    }
+}
+
+fn accepted(content: SignedContent, outcome: Outcome) -> Accepted {
+    if outcome.logged().next().is_none() {
+        Accepted::Verified(Box::new(Verified { content, outcome }))
+    } else {
+        Accepted::WithFailures(Box::new(Claimed::new(content, outcome)))
+    }
+}
+
+struct Evaluation<'a> {
+    artifact: &'a Artifact,
+    requirements: &'a Requirements,
+    anchors: &'a TrustAnchors,
+    at: UtcDateTime,
+}
+
+impl Evaluation<'_> {
+    /// Every check in the order of the specification, up to the first enforced one that fails.
+    fn run(&self, envelope: &Envelope, ledger: &mut Ledger) -> Result<SignedContent, Refused> {
+        let (content, integrity) = match envelope.clone().verify() {
+            Ok(content) => {
+                let integrity = self.is_about_the_artifact(&content);
+                (Some(content), integrity)
+            }
+            Err(error) => (None, Err(error.into())),
+        };
+        ledger.record(Check::Integrity, Action::Enforce, integrity)?;
+        let content = content.ok_or(Refused)?;
+        let checks = &self.requirements.checks;
+        ledger.record(Check::Authenticity, checks.authenticity, self.authenticity(&content))?;
+        ledger.record(Check::Expiry, checks.expiry, self.expiry(&content))?;
+        let timestamp = self.authentic_timestamp(&content);
+        ledger.record(Check::AuthenticTimestamp, checks.authentic_timestamp, timestamp)?;
+        ledger.record_revocation(checks.revocation, || revocation(&content))?;
+        ledger.record(Check::VerificationPlugin, Action::Enforce, verification_plugin(&content))?;
+        ledger.record(Check::UserMetadata, Action::Enforce, self.user_metadata(&content))?;
+        Ok(content)
+    }
+
+    fn is_about_the_artifact(&self, content: &SignedContent) -> Result<(), CheckError> {
+        let signed = content.payload()?.target_artifact;
+        let Descriptor { media_type, digest, size, .. } = &self.artifact.descriptor;
+        if signed.digest != *digest {
+            let (signed, actual) = (signed.digest.to_string(), digest.to_string());
+            return Err(CheckError::OtherDigest { signed, actual });
+        }
+        if signed.size != *size {
+            return Err(CheckError::OtherSize { signed: signed.size, actual: *size });
+        }
+        if signed.media_type != *media_type {
+            let (signed, actual) = (signed.media_type, media_type.clone());
+            return Err(CheckError::OtherMediaType { signed, actual });
+        }
+        Ok(())
+    }
+
+    /// A certificate of the chain stands in a store of the signing scheme's type, and the leaf's subject is
+    /// one of the identities.
+    fn authenticity(&self, content: &SignedContent) -> Result<(), CheckError> {
+        let kind = match content.attributes().signing_scheme {
+            SigningScheme::X509 => StoreType::Ca,
+            SigningScheme::X509SigningAuthority => StoreType::SigningAuthority,
+        };
+        let chain = content.certificate_chain();
+        let mut stores =
+            self.requirements.trust_stores.iter().filter(|store| store.kind == kind).peekable();
+        if stores.peek().is_none() {
+            let scheme = content.attributes().signing_scheme.name();
+            return Err(CheckError::NoStore { scheme, kind: kind.name() });
+        }
+        let is_anchored = stores.any(|store| {
+            let anchors = self.anchors.certificates(store);
+            chain.certificates().iter().any(|certificate| anchors.contains(certificate))
+        });
+        let subject = || chain.leaf().subject().clone();
+        if !is_anchored {
+            let root = chain.root().subject().clone();
+            return Err(CheckError::NotAnchored { signer: subject(), root, kind: kind.name() });
+        }
+        if !self.requirements.identities.match_subject(&subject()) {
+            return Err(CheckError::NotTrusted { signer: subject() });
+        }
+        Ok(())
+    }
+
+    /// From that second on, as the notation CLI reads the specification's two wordings.
+    fn expiry(&self, content: &SignedContent) -> Result<(), CheckError> {
+        match content.attributes().expiry {
+            Some(expiry) if self.at >= expiry => Err(CheckError::Expired { expiry, at: self.at }),
+            _ => Ok(()),
+        }
+    }
+
+    fn authentic_timestamp(&self, content: &SignedContent) -> Result<(), CheckError> {
+        let chain = content.certificate_chain();
+        match content.attributes().signing_scheme {
+            SigningScheme::X509SigningAuthority => {
+                Ok(chain.check_validity(content.attributes().signing_time)?)
+            }
+            SigningScheme::X509 if self.asks_for_timestamp(content) => {
+                Err(match content.unsigned_attributes().timestamp {
+                    Some(_) => CheckError::TimestampNotJudged,
+                    None => CheckError::NoTimestamp,
+                })
+            }
+            SigningScheme::X509 => Ok(chain.check_validity(self.at)?),
+        }
+    }
+
+    /// trust-store-trust-policy.md, "Timestamp Countersignature Verification details".
+    fn asks_for_timestamp(&self, content: &SignedContent) -> bool {
+        let has_store =
+            self.requirements.trust_stores.iter().any(|store| store.kind == StoreType::Tsa);
+        let has_expired = || content.certificate_chain().first_to_expire().not_after() < self.at;
+        has_store
+            && match self.requirements.verify_timestamp {
+                VerifyTimestamp::Always => true,
+                VerifyTimestamp::AfterCertExpiry => has_expired(),
+            }
+    }
+
+    fn user_metadata(&self, content: &SignedContent) -> Result<(), CheckError> {
+        let signed = content.payload()?.target_artifact.annotations;
+        for (name, wanted) in &self.artifact.user_metadata {
+            match signed.get(name) {
+                Some(value) if value == wanted => {}
+                Some(value) => {
+                    let (name, wanted, signed) = (name.clone(), wanted.clone(), value.clone());
+                    return Err(CheckError::OtherMetadata { name, wanted, signed });
+                }
+                None => return Err(CheckError::NoMetadata { name: name.clone() }),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chain that names no place to ask is not revoked.
+fn revocation(content: &SignedContent) -> Result<(), CheckError> {
+    let mut certificates = content.certificate_chain().certificates().iter();
+    match certificates.find(|certificate| certificate.names_revocation()) {
+        Some(certificate) => {
+            Err(CheckError::RevocationNotJudged { subject: certificate.subject().clone() })
+        }
+        None => Ok(()),
+    }
+}
+
+fn verification_plugin(content: &SignedContent) -> Result<(), CheckError> {
+    match &content.attributes().verification_plugin {
+        Some(plugin) => Err(CheckError::VerificationPlugin { plugin: plugin.clone() }),
+        None => Ok(()),
+    }
+}

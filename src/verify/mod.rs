@@ -1,0 +1,14 @@
+//! Verification under a trust policy.
+//!
+//! [`evaluate`] is a pure function: everything that decides is an argument, so the same call serves a command,
+//! a server, a replay a year later, and a test with a clock of its own.
+
+mod error;
+mod evaluate;
+mod outcome;
+
+pub use error::CheckError;
+pub use evaluate::{Artifact, evaluate};
+pub use outcome::{
+    Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, Verified,
+};
