@@ -17,9 +17,9 @@
 //! ```
 //!
 //! What verifies is **integrity**: the signature, the certificate chain up to whatever root it brings, and
-//! the certificate requirements of the specification. Whether that root is trusted, whether the
-//! certificates are valid now and whether one was revoked are questions for a trust policy, which this
-//! release does not evaluate.
+//! the certificate requirements of the specification. Whether that root is trusted and whether the
+//! certificates are valid now are questions for a trust policy: [`verify::evaluate`] answers them, with the
+//! policy, the trusted certificates and the time as arguments.
 //!
 //! # Signing
 //!

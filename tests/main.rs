@@ -49,3 +49,5 @@ mod trust_policy;
 mod trust_store;
 #[cfg(test)]
 mod verify;
+#[cfg(test)]
+mod verify_command;

@@ -25,6 +25,8 @@ pub(super) enum Exit {
     Usage = 2,
     /// The check that was asked for failed.
     Rejected = 3,
+    /// There is no signature at all.
+    Unsigned = 4,
     /// Something that has to be configured is not.
     NotConfigured = 5,
     /// A service could not be reached in time; trying again may help.

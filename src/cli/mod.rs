@@ -10,6 +10,7 @@ mod output;
 mod plugin;
 mod policy;
 mod quickstart;
+mod verify;
 mod version;
 
 use std::{env, ffi::OsString, process::ExitCode};
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Quickstart(quickstart::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Cert(cert::Command),
     #[command(subcommand)]
@@ -65,6 +67,7 @@ impl Command {
         let format = self.format();
         let result = match self {
             Self::Quickstart(args) => args.run(),
+            Self::Verify(args) => args.run(),
             Self::Cert(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Plugin(command) => command.run(),
@@ -86,6 +89,7 @@ impl Command {
             Self::Policy(command) => command.format(),
             Self::Dct(command) => command.format(),
             Self::Version(args) => args.output.format,
+            Self::Verify(args) => args.output.format,
             Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
         }
     }

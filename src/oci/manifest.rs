@@ -93,6 +93,14 @@ impl Manifest {
         }
     }
 
+    /// The envelope of a signature manifest: its only layer, of a media type that names a format
+    /// (signature-specification.md, "Storage").
+    #[must_use]
+    pub fn envelope(&self) -> Option<(EnvelopeFormat, &Descriptor)> {
+        let [layer] = self.layers.as_slice() else { return None };
+        Some((EnvelopeFormat::from_media_type(&layer.media_type)?, layer))
+    }
+
     /// Whether this manifest says that it is a signature, in either form.
     #[must_use]
     pub fn is_signature(&self) -> bool {

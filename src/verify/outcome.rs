@@ -122,6 +122,16 @@ impl Accepted {
         }
     }
 
+    /// Every check, by value.
+    #[must_use]
+    pub fn into_outcome(self) -> Outcome {
+        match self {
+            Self::Verified(verified) => verified.outcome,
+            Self::WithFailures(claimed) => claimed.outcome,
+            Self::Skipped(outcome) => outcome,
+        }
+    }
+
     /// The certificate of who signed, where every check passed.
     #[must_use]
     pub fn signer(&self) -> Option<&Certificate> {

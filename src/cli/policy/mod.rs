@@ -55,7 +55,7 @@ impl KindArgs {
 }
 
 /// The policy that is in force, with a word about one that is not.
-fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
+pub(super) fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
     let directories = Directories::from_environment()?;
     let file =
         directories.read_policy(kind).map_err(|error| Failure::new(Exit::NotConfigured, error))?;

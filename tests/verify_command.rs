@@ -1,0 +1,249 @@
+//! `verify --oci-layout`, over what quickstart and notation have signed.
+
+use std::{fs, path::PathBuf};
+
+use notation_sdk::{
+    algorithm::KeySpec,
+    testing::TestPki,
+    x509::{CertificateChain, to_pem},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use time::UtcDateTime;
+
+use crate::support::{
+    command::{Finished, Run},
+    layout::Layout,
+    notation::{Artifact, Notation},
+    openssl::{Authority, Openssl},
+};
+
+/// What quickstart made: a signed artifact in a layout, and a strict policy.
+struct Quickstart {
+    folder: TempDir,
+    digest: String,
+}
+
+const SCOPE: &str = "local/quickstart";
+
+impl Quickstart {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let run = Run::notation_kms().home(folder.path()).current_dir(folder.path());
+        let made = run.args(["quickstart", "--to", "qs"]).finish().expect_status(0);
+        let start = made.stdout.find("sha256:").unwrap();
+        let digest = made.stdout[start..start + 71].to_owned();
+        Self { folder, digest }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("qs").join(name)
+    }
+
+    fn verify(&self, more: &[&str]) -> Finished {
+        self.verify_as(&self.digest, SCOPE, more)
+    }
+
+    fn verify_as(&self, digest: &str, scope: &str, more: &[&str]) -> Finished {
+        let reference = format!("layout@{digest}");
+        let run = Run::notation_kms().env("XDG_CONFIG_HOME", self.path("config"));
+        let words = ["verify", "--oci-layout", &reference, "--scope", scope];
+        run.current_dir(&self.path("")).args([&words, more].concat()).finish()
+    }
+
+    /// Changes the trust policy's only statement.
+    fn change_policy(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.path("config/notation/trustpolicy.json");
+        let mut policy: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut policy["trustPolicies"][0]);
+        fs::write(path, policy.to_string()).unwrap();
+    }
+
+    /// The blob with that digest.
+    fn blob(&self, digest: &str) -> PathBuf {
+        self.path("layout/blobs/sha256").join(digest.trim_start_matches("sha256:"))
+    }
+}
+
+fn json_of(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stdout))
+}
+
+#[test]
+fn what_quickstart_signed_is_verified_under_its_strict_policy() {
+    let quickstart = Quickstart::new();
+    let verified = quickstart.verify(&[]).expect_status(0);
+    let told = format!("verified: {}, signed by CN=Quickstart signer,", quickstart.digest);
+    assert!(verified.stdout.starts_with(&told), "{}", verified.stdout);
+    let report = json_of(&quickstart.verify(&["-o", "json"]).expect_status(0));
+    assert_eq!(report["result"], "verified");
+    let checks = report["signatures"][0]["outcome"]["checks"].as_array().unwrap().clone();
+    assert_eq!(checks.len(), 7);
+    assert!(checks.iter().all(|check| check["verdict"] == "passed"), "{report:#}");
+}
+
+#[test]
+fn a_signature_that_the_policy_does_not_trust_is_rejected_with_the_reason() {
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| {
+        statement["trustedIdentities"] = json!(["x509.subject: C=US, ST=WA, O=Other"]);
+    });
+    let rejected = quickstart.verify(&[]).expect_status(3);
+    assert!(
+        rejected.stdout.contains("authenticity failed: CN=Quickstart signer,"),
+        "{}",
+        rejected.stdout
+    );
+    assert!(
+        rejected
+            .stdout
+            .ends_with(&format!("rejected: {}, by statement \"quickstart\"\n", quickstart.digest)),
+        "{}",
+        rejected.stdout
+    );
+
+    quickstart
+        .change_policy(|statement| statement["signatureVerification"] = json!({"level": "audit"}));
+    let accepted = quickstart.verify(&[]).expect_status(0);
+    assert!(
+        accepted.stdout.contains("authenticity failed, and is only logged: "),
+        "{}",
+        accepted.stdout
+    );
+    assert!(
+        accepted.stdout.contains("accepted with failures, the signer is not proved: "),
+        "{}",
+        accepted.stdout
+    );
+    let report = json_of(&quickstart.verify(&["-o", "json"]).expect_status(0));
+    assert_eq!((&report["result"], &report["signer"]), (&json!("withFailures"), &Value::Null));
+    let metadata = quickstart.verify(&["-m", "build=7"]).expect_status(3);
+    assert!(
+        metadata
+            .stdout
+            .contains("user metadata failed: user metadata \"build\" is not in the signature"),
+        "{}",
+        metadata.stdout
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_a_matter_of_configuration() {
+    let quickstart = Quickstart::new();
+    let stores = quickstart.path("config/notation/truststore/x509/ca");
+    for entry in fs::read_dir(stores).unwrap() {
+        fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    let refused = quickstart.verify(&[]).expect_status(5);
+    assert!(
+        refused.stdout.starts_with("problem: trust store ca:quickstart is missing"),
+        "{}",
+        refused.stdout
+    );
+    quickstart
+        .change_policy(|statement| statement["signatureVerification"] = json!({"level": "audit"}));
+    quickstart.verify(&[]).expect_status(0);
+}
+
+#[test]
+fn exit_codes_tell_unsigned_unknown_and_not_configured_apart() {
+    let quickstart = Quickstart::new();
+    quickstart.verify_as(&format!("sha256:{}", "0".repeat(64)), SCOPE, &[]).expect_status(8);
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["local/other"]));
+    let other = quickstart.verify(&[]).expect_status(5);
+    assert!(other.stderr.contains("is for local/quickstart"), "{}", other.stderr);
+    quickstart.verify_as(&quickstart.digest, "not a scope", &[]).expect_status(2);
+
+    let layout = Layout::new(b"unsigned");
+    let run = Run::notation_kms().env("XDG_CONFIG_HOME", quickstart.path("config"));
+    let reference = format!("{}:{}", layout.path().display(), Layout::TAG);
+    let words = ["verify", "--oci-layout", &reference, "--scope", "local/other"];
+    let unsigned = run.args(words).finish().expect_status(4);
+    assert!(
+        unsigned.stdout.starts_with(&format!("unsigned: {}", layout.digest())),
+        "{}",
+        unsigned.stdout
+    );
+    fs::remove_file(quickstart.path("config/notation/trustpolicy.json")).unwrap();
+    quickstart.verify(&[]).expect_status(5);
+}
+
+#[test]
+fn changed_blobs_are_refused_and_hide_no_good_signature() {
+    let quickstart = Quickstart::new();
+    let report = json_of(&quickstart.verify(&["-o", "json"]).expect_status(0));
+    let envelope = quickstart.blob(report["signatures"][0]["digest"].as_str().unwrap());
+    let good = fs::read(&envelope).unwrap();
+    fs::write(&envelope, b"{}").unwrap();
+    let rejected = quickstart.verify(&[]).expect_status(3);
+    assert!(rejected.stdout.contains("cannot be read: blob sha256:"), "{}", rejected.stdout);
+    // Quickstart signs again where a signature is damaged; the broken one is still listed first.
+    let run =
+        Run::notation_kms().home(quickstart.folder.path()).current_dir(quickstart.folder.path());
+    run.args(["quickstart", "--to", "qs"]).finish().expect_status(0);
+    let verified = json_of(&quickstart.verify(&["-o", "json"]).expect_status(0));
+    assert_eq!(verified["signatures"].as_array().unwrap().len(), 2, "{verified:#}");
+    let limited = quickstart.verify(&["--max-signatures", "1"]).expect_status(3);
+    assert!(
+        limited.stderr.contains("warning: 2 signatures, and 1 are looked at"),
+        "{}",
+        limited.stderr
+    );
+    fs::write(&envelope, good).unwrap();
+
+    fs::write(quickstart.blob(&quickstart.digest), b"{}").unwrap();
+    let changed = quickstart.verify(&[]).expect_status(3);
+    assert!(
+        changed.stderr.contains(&format!("blob {} has 2 bytes", quickstart.digest)),
+        "{}",
+        changed.stderr
+    );
+}
+
+#[test]
+fn a_timestamp_that_the_policy_asks_for_is_not_passed_unjudged() {
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| {
+        statement["trustStores"] = json!(["ca:quickstart", "tsa:times"]);
+    });
+    let store = quickstart.path("config/notation/truststore/x509/tsa/times");
+    fs::create_dir_all(&store).unwrap();
+    let pki = TestPki::new(KeySpec::Ec256, UtcDateTime::now()).unwrap();
+    let root = CertificateChain::from_ordered(vec![pki.chain.root().clone()]).unwrap();
+    fs::write(store.join("root.pem"), to_pem(&root)).unwrap();
+    let rejected = quickstart.verify(&[]).expect_status(3);
+    assert!(
+        rejected.stdout.contains("authentic timestamp failed: signature has no timestamp"),
+        "{}",
+        rejected.stdout
+    );
+}
+
+#[test]
+fn what_notation_signed_is_verified() {
+    let (Some(notation), Some(openssl)) = (Notation::or_skip(), Openssl::or_skip()) else { return };
+    let authority = Authority::new(&openssl);
+    notation.trust(&authority.root());
+    for spec in KeySpec::ALL {
+        let key = openssl.create_key(spec.name(), spec);
+        let chain = authority.issue(&openssl.request(spec.name(), "release"));
+        notation.add_local_key("release", &key, &chain);
+        for format in ["jws", "cose"] {
+            let layout = Layout::new(format!("{spec} {format}").as_bytes());
+            let signed = notation.sign(
+                Artifact::Layout(&layout),
+                &["--key", "release", "--signature-format", format],
+            );
+            signed.expect_status(0);
+            let run = Run::notation_kms().home(notation.home());
+            let words =
+                ["verify", "--oci-layout", &layout.reference(), "--scope", "registry.example/app"];
+            let verified = run.args(words).finish().expect_status(0);
+            assert!(
+                verified.stdout.starts_with("verified: "),
+                "{spec} {format}: {}",
+                verified.stdout
+            );
+        }
+    }
+}
