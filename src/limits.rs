@@ -92,6 +92,9 @@ pub const DCT_RSA_BITS: usize = 2048;
 /// Delegations of one repository. `docker trust` makes one a signer, and one for releases.
 pub const DCT_DELEGATIONS: usize = 1024;
 
+/// Path prefixes of one delegation. Each tag is held against each of them, and each of a delegation below.
+pub const DCT_PATHS: usize = 1024;
+
 /// Versions of one root file that are read: one a key rotation, so that no real history comes near.
 pub const DCT_ROOT_VERSIONS: u64 = 1024;
 

@@ -693,3 +693,15 @@ fn the_tar_file_stands_outside_of_the_folder() {
         home.export(&[]).expect_status(0);
     }
 }
+
+#[test]
+fn names_that_steer_a_terminal_are_not_printed_as_they_are() {
+    let mut repository = TrustRepository::new();
+    let keys = &mut repository.role("root")["roles"]["timestamp"]["keyids"];
+    keys.as_array_mut().unwrap().push("\u{1b}[2J".into());
+    let home = Home::with(&repository.build());
+    home.export(&[]).expect_status(3);
+    let shown = home.run(&["inspect", "archive"]).expect_status(3);
+    assert!(!shown.stdout.contains('\u{1b}') && !shown.stderr.contains('\u{1b}'));
+    assert!(shown.stdout.contains("the role lists key \u{fffd}[2J"), "{}", shown.stdout);
+}

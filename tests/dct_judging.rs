@@ -638,6 +638,20 @@ fn files_that_are_not_what_they_should_be_are_told() {
 }
 
 #[test]
+fn more_paths_than_are_looked_at_are_refused() {
+    let mut repository = TrustRepository::new();
+    let paths: Vec<String> = (0..1025).map(|n| n.to_string()).collect();
+    repository.role("targets")["delegations"]["roles"][0]["paths"] = json!(paths);
+    let judgement = judged(&repository.build());
+    assert_fault(
+        &judgement,
+        "targets",
+        "malformed",
+        "may sign 1025 paths, which are over the limit of 1024",
+    );
+}
+
+#[test]
 fn a_snapshot_that_does_not_list_a_file_is_told() {
     let mut repository = TrustRepository::new();
     let data = repository.build();

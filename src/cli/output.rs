@@ -69,7 +69,7 @@ pub(super) fn data<T: Display + Serialize>(format: Format, value: &T) -> Result<
 
 /// Prints a line of data. A reader that has gone is no failure: `notation-kms key list | head -1`.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(io::stdout().lock(), "{}", printable(text)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Other, error).context("standard output cannot be written"))
         }
@@ -80,7 +80,13 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 /// Prints what a person should know beside the data.
 pub(super) fn note(text: &str) {
     // Nobody can be told that standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// Text without characters that steer a terminal: names in it may come from a server or a signature.
+fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.replace(steers, "\u{fffd}")
 }
 
 /// How far long work has come: one line on a terminal, nothing elsewhere.

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use time::{OffsetDateTime, UtcDateTime, format_description::well_known::Rfc3339};
 
@@ -71,6 +71,14 @@ pub enum MetadataError {
     /// More delegations than are looked at.
     #[error("{0} delegations are over the limit of {limit}", limit = limits::DCT_DELEGATIONS)]
     TooManyDelegations(usize),
+    /// More paths than are looked at.
+    #[error("{role} may sign {count} paths, which are over the limit of {limit}", limit = limits::DCT_PATHS)]
+    TooManyPaths {
+        /// The delegation.
+        role: Role,
+        /// How many there are.
+        count: usize,
+    },
     /// A hash that is no base64 of the right length.
     #[error("{name:?}: hash {algorithm} is not base64 of {bytes} bytes")]
     BadHash {
@@ -151,7 +159,7 @@ pub struct FileMeta {
 
 /// What a role's `signed` has beside the common members.
 pub(super) trait Body: Sized {
-    fn read(role: &Role, signed: Value) -> Result<Self, MetadataError>;
+    fn read(role: &Role, signed: &Value) -> Result<Self, MetadataError>;
 }
 
 #[derive(Deserialize)]
@@ -173,11 +181,12 @@ impl<T: Body> Metadata<T> {
     /// Reads the file of a role.
     pub(super) fn parse(role: &Role, bytes: &[u8]) -> Result<Self, MetadataError> {
         let value = json::parse(bytes).map_err(MetadataError::NotJson)?;
-        let Envelope { signed, signatures } = read_as(role, value)?;
+        let Envelope { signed, signatures } =
+            serde_json::from_value(value).map_err(|error| wrong_form(role, error))?;
         if signatures.len() > limits::DCT_SIGNATURES {
             return Err(MetadataError::TooManySignatures(signatures.len()));
         }
-        let common: Common = read_as(role, signed.clone())?;
+        let common: Common = read_as(role, &signed)?;
         if common.kind != role.kind() {
             return Err(MetadataError::WrongType { role: role.clone(), found: common.kind });
         }
@@ -190,13 +199,13 @@ impl<T: Body> Metadata<T> {
                 .ok_or(MetadataError::BadExpiry(common.expires))?,
             canonical: to_canonical(&signed)?,
             signatures,
-            body: T::read(role, signed)?,
+            body: T::read(role, &signed)?,
         })
     }
 }
 
 impl Body for Root {
-    fn read(role: &Role, signed: Value) -> Result<Self, MetadataError> {
+    fn read(role: &Role, signed: &Value) -> Result<Self, MetadataError> {
         #[derive(Deserialize)]
         struct Wire {
             #[serde(default, deserialize_with = "null_is_empty")]
@@ -210,7 +219,7 @@ impl Body for Root {
 }
 
 impl Body for Listing {
-    fn read(role: &Role, signed: Value) -> Result<Self, MetadataError> {
+    fn read(role: &Role, signed: &Value) -> Result<Self, MetadataError> {
         #[derive(Deserialize)]
         struct Wire {
             #[serde(default, deserialize_with = "null_is_empty")]
@@ -222,7 +231,7 @@ impl Body for Listing {
 }
 
 impl Body for Targets {
-    fn read(role: &Role, signed: Value) -> Result<Self, MetadataError> {
+    fn read(role: &Role, signed: &Value) -> Result<Self, MetadataError> {
         #[derive(Deserialize)]
         struct Wire {
             #[serde(default, deserialize_with = "null_is_empty")]
@@ -245,6 +254,10 @@ impl Body for Targets {
             let child: Role = delegation.name.parse()?;
             if !role.is_parent_of(&child) {
                 return Err(MetadataError::NotAChild { parent: role.clone(), child });
+            }
+            let count = delegation.paths.len();
+            if count > limits::DCT_PATHS {
+                return Err(MetadataError::TooManyPaths { role: child, count });
             }
             Ok(DelegatedRole { role: child, keys: delegation.keys, paths: delegation.paths })
         });
@@ -272,9 +285,13 @@ struct WireFile {
     hashes: BTreeMap<String, String>,
 }
 
-fn read_as<T: DeserializeOwned>(role: &Role, value: Value) -> Result<T, MetadataError> {
-    serde_json::from_value(value)
-        .map_err(|error| MetadataError::WrongForm { role: role.clone(), error })
+/// Reads from the value where it stands: files may be large, and a copy would be larger.
+fn read_as<'de, T: Deserialize<'de>>(role: &Role, value: &'de Value) -> Result<T, MetadataError> {
+    T::deserialize(value).map_err(|error| wrong_form(role, error))
+}
+
+fn wrong_form(role: &Role, error: serde_json::Error) -> MetadataError {
+    MetadataError::WrongForm { role: role.clone(), error }
 }
 
 /// Go writes an empty list or map as `null`.
