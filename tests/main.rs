@@ -32,6 +32,8 @@ mod hostile_envelopes;
 #[cfg(test)]
 mod interop;
 #[cfg(test)]
+mod interop_verdicts;
+#[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod plugin_spec;
