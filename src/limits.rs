@@ -25,6 +25,9 @@ pub const BUNDLE_CERTIFICATES: usize = 64;
 /// DER bytes of one certificate. The largest public CA certificates stay under 8 KiB.
 pub const CERTIFICATE_BYTES: usize = 64 * 1024;
 
+/// Bits of the RSA keys by which signatures are verified: those that the crypto crate takes.
+pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
 /// Bytes of a certificate file: a full bundle of full-sized certificates in PEM.
 pub const CERTIFICATE_FILE_BYTES: usize = 6 * 1024 * 1024;
 

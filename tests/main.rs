@@ -8,6 +8,8 @@ mod aws_credentials;
 #[cfg(test)]
 mod aws_kms;
 #[cfg(test)]
+mod broken_chains;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod command_line;

@@ -43,12 +43,12 @@ pub struct Finding {
 #[must_use]
 pub fn lint(bundle: &[Certificate], purpose: Purpose, at: UtcDateTime) -> Lint {
     let mut found = Lint { chain: None, problems: Vec::new(), notes: Vec::new() };
-    let repaired = match CertificateChain::repair(bundle.to_vec()) {
-        Ok(repaired) => repaired,
-        Err(error) => {
-            found.problems.push(Finding::of(&error));
-            return found;
-        }
+    let repaired = CertificateChain::repair(bundle.to_vec());
+    let broken = repaired.as_ref().err().cloned();
+    // By names alone, so that the requirements are told too where a signature does not verify.
+    let Ok(repaired) = repaired.or_else(|_| CertificateChain::repair_by_name(bundle)) else {
+        found.problems.extend(broken.as_ref().map(Finding::of));
+        return found;
     };
     let chain = repaired.chain;
     if chain.certificates().len() + repaired.unused.len() != bundle.len() {
@@ -67,7 +67,11 @@ pub fn lint(bundle: &[Certificate], purpose: Purpose, at: UtcDateTime) -> Lint {
             clause: Some(violation.rule().clause()),
         });
     }
-    found.problems.extend(chain.verify_links().err().as_ref().map(Finding::of));
+    match broken.or_else(|| chain.verify_links().err()) {
+        // The requirements above hold it already.
+        None | Some(ChainError::Requirement(_)) => {}
+        Some(error) => found.problems.push(Finding::of(&error)),
+    }
     found.check_times(&chain, at);
     if let Err(error) = check_nameable(chain.leaf().subject()) {
         found.notes.push(error.to_string());

@@ -73,6 +73,18 @@ pub enum ChainError {
         /// The algorithm's object identifier.
         algorithm: String,
     },
+    /// The issuer's key is of a kind or size that verifies nothing here.
+    #[error(
+        "certificate {subject}: its issuer {issuer} has key {key}, by which no signature is verified here"
+    )]
+    IssuerKeyUnsupported {
+        /// The certificate's subject.
+        subject: Name,
+        /// The certificate's issuer.
+        issuer: Name,
+        /// Kind and size of the issuer's key.
+        key: String,
+    },
     /// The last certificate is no root.
     #[error(
         "certificate chain ends with {subject}, issued by {issuer}: the certificate of {issuer} is missing"
@@ -131,20 +143,33 @@ impl CertificateChain {
     /// duplicates, and sets aside what does not belong.
     ///
     /// # Errors
-    /// [`ChainError`], where there is no leaf, more than one, or no way up to a root.
+    /// [`ChainError`], where there is no leaf, more than one, or no way up to a root. Where names lead
+    /// up to a root and signatures do not, it is what is wrong with a signature.
     pub fn repair(bundle: Vec<Certificate>) -> Result<Repaired, ChainError> {
+        Self::repair_by(Link::Signature, &bundle).map_err(|error| {
+            let named = Self::repair_by_name(&bundle).ok();
+            named.and_then(|named| named.chain.verify_links().err()).unwrap_or(error)
+        })
+    }
+
+    /// The same by names alone, for reports on a chain whose signatures do not verify.
+    pub(crate) fn repair_by_name(bundle: &[Certificate]) -> Result<Repaired, ChainError> {
+        Self::repair_by(Link::Name, bundle)
+    }
+
+    fn repair_by(link: Link, bundle: &[Certificate]) -> Result<Repaired, ChainError> {
         if bundle.len() > limits::BUNDLE_CERTIFICATES {
             return Err(ChainError::BundleTooLarge(bundle.len()));
         }
         let mut unused: Vec<Certificate> = Vec::with_capacity(bundle.len());
         for certificate in bundle {
-            if !unused.contains(&certificate) {
-                unused.push(certificate);
+            if !unused.contains(certificate) {
+                unused.push(certificate.clone());
             }
         }
-        let mut path = vec![find_leaf(&unused)?];
+        let mut path = vec![find_leaf(link, &unused)?];
         let mut dead = vec![false; unused.len()];
-        climb(&unused, &mut path, &mut dead)?;
+        climb(link, &unused, &mut path, &mut dead)?;
         let certificates = path.iter().filter_map(|&i| unused.get(i).cloned()).collect();
         let chain = Self::from_ordered(certificates)?;
         unused.retain(|certificate| !chain.certificates.contains(certificate));
@@ -255,27 +280,48 @@ fn issued_by_name(certificate: &Certificate, next: &Certificate) -> Result<(), C
 }
 
 fn verify_link(certificate: &Certificate, issuer: &Certificate) -> Result<(), ChainError> {
-    let subject = || certificate.subject().clone();
     issued_by_name(certificate, issuer)?;
-    if let CertificateSignature::Unknown(algorithm) = certificate.signature_algorithm() {
-        let algorithm = algorithm.clone();
-        return Err(ChainError::UnsupportedSignature { subject: subject(), algorithm });
+    if certificate.is_signed_by(issuer.public_key()) {
+        return Ok(());
     }
-    if !certificate.is_signed_by(issuer.public_key()) {
-        let issuer = issuer.subject().clone();
-        return Err(ChainError::BadSignature { subject: subject(), issuer });
-    }
-    Ok(())
+    let (subject, key) = (certificate.subject().clone(), issuer.public_key());
+    let issuer = issuer.subject().clone();
+    Err(match certificate.signature_algorithm() {
+        CertificateSignature::Sha1 => profile::sha1_signature(certificate).into(),
+        CertificateSignature::Unknown(algorithm) => {
+            ChainError::UnsupportedSignature { subject, algorithm: algorithm.clone() }
+        }
+        CertificateSignature::Known(_) if !key.verifies_certificates() => {
+            ChainError::IssuerKeyUnsupported { subject, issuer, key: key.to_string() }
+        }
+        CertificateSignature::Known(_) => ChainError::BadSignature { subject, issuer },
+    })
 }
 
-fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
-    certificate.issuer() == issuer.subject() && certificate.is_signed_by(issuer.public_key())
+/// What leads from a certificate to its issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// Its name, and its key, which verifies the certificate.
+    Signature,
+    /// Its name alone.
+    Name,
+}
+
+impl Link {
+    fn leads(self, certificate: &Certificate, issuer: &Certificate) -> bool {
+        certificate.issuer() == issuer.subject()
+            && (self == Self::Name || certificate.is_signed_by(issuer.public_key()))
+    }
+
+    fn ends_at(self, certificate: &Certificate) -> bool {
+        self.leads(certificate, certificate)
+    }
 }
 
 /// The leaf is the one certificate that issued no other; where several did not, the one that is no CA.
-fn find_leaf(bundle: &[Certificate]) -> Result<usize, ChainError> {
+fn find_leaf(link: Link, bundle: &[Certificate]) -> Result<usize, ChainError> {
     let issued_none = |i: usize, candidate: &Certificate| {
-        !bundle.iter().enumerate().any(|(j, other)| i != j && issued(candidate, other))
+        !bundle.iter().enumerate().any(|(j, other)| i != j && link.leads(other, candidate))
     };
     let mut leaves: Vec<(usize, &Certificate)> =
         bundle.iter().enumerate().filter(|(i, candidate)| issued_none(*i, candidate)).collect();
@@ -294,6 +340,7 @@ fn find_leaf(bundle: &[Certificate]) -> Result<usize, ChainError> {
 
 /// Extends `path` up to a root. A certificate that led nowhere is `dead`, so each is tried once.
 fn climb(
+    link: Link,
     bundle: &[Certificate],
     path: &mut Vec<usize>,
     dead: &mut [bool],
@@ -301,27 +348,29 @@ fn climb(
     let Some((at, top)) = path.last().and_then(|&i| Some((i, bundle.get(i)?))) else {
         return Err(ChainError::Empty);
     };
-    if top.is_self_signed() {
+    if link.ends_at(top) {
         return Ok(());
     }
     if path.len() >= limits::CHAIN_CERTIFICATES {
         return Err(ChainError::TooLong(path.len() + 1));
     }
-    // A self-signed root is nearer to the end than a cross-signed certificate of the same key.
-    let mut issuers: Vec<usize> = bundle
+    let mut issuers: Vec<(usize, &Certificate)> = bundle
         .iter()
         .enumerate()
         .filter(|(i, issuer)| {
-            !path.contains(i) && dead.get(*i) == Some(&false) && issued(issuer, top)
+            !path.contains(i) && dead.get(*i) == Some(&false) && link.leads(top, issuer)
         })
-        .map(|(i, _)| i)
         .collect();
-    issuers.sort_by_key(|&i| !bundle.get(i).is_some_and(Certificate::is_self_signed));
+    // One that signed comes before one of its name; a self-signed root is nearer to the end than a
+    // cross-signed certificate of the same key.
+    issuers.sort_by_cached_key(|(_, issuer)| {
+        (!Link::Signature.leads(top, issuer), !issuer.is_self_signed())
+    });
     let mut failure =
         ChainError::RootMissing { subject: top.subject().clone(), issuer: top.issuer().clone() };
-    for issuer in issuers {
+    for (issuer, _) in issuers {
         path.push(issuer);
-        match climb(bundle, path, dead) {
+        match climb(link, bundle, path, dead) {
             Ok(()) => return Ok(()),
             Err(deeper) => failure = deeper,
         }

@@ -135,6 +135,11 @@ pub(super) fn violations(chain: &[Certificate], purpose: Purpose) -> Vec<Violati
     found
 }
 
+/// What a certificate that is signed with SHA-1 breaks.
+pub(super) fn sha1_signature(certificate: &Certificate) -> Violation {
+    Violation { subject: certificate.subject().clone(), rule: Rule::Sha1Signature }
+}
+
 fn ca(certificate: &Certificate, cas_below: usize, purpose: Purpose, broken: &mut Vec<Rule>) {
     let extensions = certificate.extensions();
     match &extensions.basic_constraints {

@@ -92,6 +92,15 @@ impl PublicKey {
         }
     }
 
+    /// Whether signatures of certificates can be verified by a key of this kind and size.
+    pub(crate) fn verifies_certificates(&self) -> bool {
+        match self.kind {
+            Kind::Rsa { bits } => limits::RSA_BITS.contains(&bits),
+            Kind::Ec { .. } => true,
+            Kind::Other { .. } => false,
+        }
+    }
+
     /// Lower-case hex SHA-256 over the DER `SubjectPublicKeyInfo`, as
     /// `openssl pkey -pubin -outform DER | sha256sum` prints it.
     #[must_use]
