@@ -337,6 +337,22 @@ fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
 }
 
 #[test]
+fn of_two_roots_of_one_key_the_one_that_ends_last_is_taken_in_any_order() {
+    let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
+    let [leaf, issuing, renewed] =
+        <[Certificate; 3]>::try_from(pki.chain.certificates().to_vec()).unwrap();
+    let past = (NOW - Duration::days(800), NOW - Duration::days(400));
+    let old = CertificateTemplate::ca(name("root"), past, 1);
+    let old = ready(old.issue(&pki.root_key, Issuer::Itself)).unwrap();
+    for roots in [[&old, &renewed], [&renewed, &old]] {
+        let bundle = [&leaf, &issuing].into_iter().chain(roots).cloned().collect();
+        let repaired = CertificateChain::repair(bundle).unwrap();
+        assert_eq!(repaired.chain, pki.chain);
+        assert_eq!(repaired.unused, std::slice::from_ref(&old));
+    }
+}
+
+#[test]
 fn a_self_signed_root_is_taken_before_one_that_was_cross_signed() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();

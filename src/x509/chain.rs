@@ -1,5 +1,7 @@
 //! Certificate chains, leaf first and root last, as envelopes carry them.
 
+use std::cmp::Reverse;
+
 use time::UtcDateTime;
 
 use super::{Certificate, Name, Purpose, Violation, certificate::CertificateSignature, profile};
@@ -362,9 +364,10 @@ fn climb(
         })
         .collect();
     // One that signed comes before one of its name; a self-signed root is nearer to the end than a
-    // cross-signed certificate of the same key.
+    // cross-signed certificate of the same key; a renewed certificate comes before the one it replaces.
     issuers.sort_by_cached_key(|(_, issuer)| {
-        (!Link::Signature.leads(top, issuer), !issuer.is_self_signed())
+        let signed = Link::Signature.leads(top, issuer);
+        (!signed, !issuer.is_self_signed(), Reverse(issuer.not_after()))
     });
     let mut failure =
         ChainError::RootMissing { subject: top.subject().clone(), issuer: top.issuer().clone() };
