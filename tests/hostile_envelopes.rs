@@ -10,8 +10,9 @@ use notation_sdk::{
     EnvelopeFormat, SignRequest, SignedAttributes, SigningScheme,
     algorithm::KeySpec,
     envelope::{AttributeValue, ExtendedAttribute},
+    keys::file::FileKey,
     sign_envelope,
-    testing::{TestPki, ready},
+    testing::{CountingKey, TestPki, ready},
 };
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
@@ -325,6 +326,37 @@ fn what_crit_of_a_cose_message_lists_is_there_and_understood() {
         set(m, "com.example.attribute", Cbor::from(1));
     });
     refused(COSE, &other, &format!("header {SCHEME} is not listed in crit"));
+}
+
+#[test]
+fn an_integer_label_of_cose_and_its_decimal_text_are_not_one_header() {
+    type Listed = RegisteredLabelWithPrivate<iana::HeaderParameter>;
+    let message = |listed: Option<Listed>, labels: &[Label]| {
+        cose(|m| {
+            let header = &mut m.protected.header;
+            header.rest.push((Label::Text(PLUGIN.to_owned()), Cbor::from("com.example.plugin")));
+            header.crit.push(RegisteredLabelWithPrivate::Text(PLUGIN.to_owned()));
+            header.crit.extend(listed);
+            header.rest.extend(labels.iter().map(|label| (label.clone(), Cbor::from(1))));
+        })
+    };
+    let (integer, text) = (Label::Int(-70000), Label::Text("-70000".to_owned()));
+    let listed_integer = || Some(Listed::PrivateUse(-70000));
+    let listed_text = Some(Listed::Text("-70000".to_owned()));
+    let wanted = "header \"-70000\" is a text label that reads as an integer label";
+    refused(COSE, &message(listed_integer(), std::slice::from_ref(&text)), wanted);
+    refused(COSE, &message(listed_text, std::slice::from_ref(&integer)), wanted);
+    refused(COSE, &message(None, &[integer.clone(), text]), wanted);
+    let content = judge(COSE, &message(listed_integer(), &[integer])).unwrap();
+    assert!(content.attributes().extended[0].critical);
+
+    let mut attributes = SignedAttributes::new(NOW);
+    attributes.extended.push(ExtendedAttribute::new("1", AttributeValue::Null, false));
+    let payload = payload();
+    let key = CountingKey::new(FileKey::generate(KeySpec::Ec256).unwrap().1);
+    let request = SignRequest::new(COSE, &payload, attributes);
+    assert!(ready(sign_envelope(&key, &pki().chain, &request)).is_err());
+    assert_eq!(key.signatures(), 0);
 }
 
 #[test]

@@ -81,6 +81,16 @@ fn text_of(label: &Label) -> String {
     }
 }
 
+/// Shows that a text label is not the decimal text of an integer label, which would be the same name.
+fn check_text_label(text: &str) -> Result<(), EnvelopeError> {
+    match text.parse::<i64>() {
+        Ok(integer) if integer.to_string() == text => {
+            Err(EnvelopeError::AmbiguousLabel(text.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn bad(header: impl Into<String>, expected: &'static str) -> EnvelopeError {
     EnvelopeError::BadHeader { header: header.into(), expected }
 }
@@ -123,7 +133,7 @@ fn read_critical(header: &Header) -> Result<Vec<String>, EnvelopeError> {
         .crit
         .iter()
         .map(|label| match label {
-            RegisteredLabelWithPrivate::Text(name) => Ok(name.clone()),
+            RegisteredLabelWithPrivate::Text(name) => check_text_label(name).map(|()| name.clone()),
             RegisteredLabelWithPrivate::Assigned(parameter)
                 if (0..=8).contains(&parameter.to_i64()) =>
             {
@@ -157,6 +167,9 @@ fn collect(mut protected: Header) -> Result<Collector, EnvelopeError> {
         }
     }
     for (label, value) in protected.rest {
+        if let Label::Text(text) = &label {
+            check_text_label(text)?;
+        }
         collector.extend(text_of(&label), attribute_value(value))?;
     }
     Ok(collector)
@@ -260,6 +273,7 @@ fn unsigned_message(draft: &Draft<'_>) -> Result<CoseSign1, EnvelopeError> {
 fn protected_header(draft: &Draft<'_>) -> Result<Header, EnvelopeError> {
     let attributes = draft.attributes;
     attributes.check_extended(&[])?;
+    attributes.extended.iter().try_for_each(|attribute| check_text_label(&attribute.name))?;
     let algorithm = draft.key_spec.cose_algorithm();
     let mut header = Header {
         alg: iana::Algorithm::from_i64(algorithm).map(RegisteredLabelWithPrivate::Assigned),

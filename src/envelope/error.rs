@@ -66,6 +66,9 @@ pub enum EnvelopeError {
         /// The name that it resembles.
         known: &'static str,
     },
+    /// A text label of COSE that its integer label could be taken for: they are two (RFC 9052, section 1.4).
+    #[error("header {0:?} is a text label that reads as an integer label")]
+    AmbiguousLabel(String),
     /// An extended attribute, to be signed, with the name of another header.
     #[error("extended attribute {0:?} has the name of a header that is not its own")]
     Reserved(String),
