@@ -344,6 +344,18 @@ fn certificates_may_stand_in_the_protected_bucket_and_in_one_bucket_only() {
         m.protected.header.rest.push(x5chain);
     });
     judge(EnvelopeFormat::Cose, &protected).unwrap();
+    let list = |m: &mut CoseSign1| {
+        let x5chain = coset::iana::HeaderParameter::X5Chain;
+        m.protected.header.crit.push(coset::RegisteredLabelWithPrivate::Assigned(x5chain));
+    };
+    let critical = cose(|m| {
+        let x5chain = m.unprotected.rest.remove(0);
+        m.protected.header.rest.push(x5chain);
+        list(m);
+    });
+    judge(EnvelopeFormat::Cose, &critical).unwrap();
+    let wanted = "crit lists \"33\", which is not a protected header";
+    refused(EnvelopeFormat::Cose, &cose(list), wanted);
     let both = cose(|m| {
         let x5chain = m.unprotected.rest[0].clone();
         m.protected.header.rest.push(x5chain);

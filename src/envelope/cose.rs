@@ -42,10 +42,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
     } = message;
     let algorithm = read_algorithm(&header)?;
     read_content_type(&header)?;
-    let critical = read_critical(&header)?;
+    let mut critical = read_critical(&header)?;
     // x5chain may stand in either bucket; one check above has made sure that it is not in both.
-    let certificates = take(&mut unprotected.rest, &Label::Int(X5CHAIN))
-        .or_else(|| take(&mut header.rest, &Label::Int(X5CHAIN)));
+    let protected_chain = take(&mut header.rest, &Label::Int(X5CHAIN));
+    if protected_chain.is_some() {
+        critical.retain(|name| *name != X5CHAIN.to_string());
+    }
+    let certificates = take(&mut unprotected.rest, &Label::Int(X5CHAIN)).or(protected_chain);
     let chain = read_x5chain(certificates)?;
     let attributes = collect(header)?.finish(&critical)?;
     let unsigned = read_unprotected(unprotected)?;
