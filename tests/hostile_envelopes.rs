@@ -7,7 +7,7 @@ use base64::{
 use ciborium::value::Value as Cbor;
 use coset::{CoseSign1, Label, RegisteredLabelWithPrivate, iana};
 use notation_sdk::{
-    EnvelopeFormat, SignRequest, SignedAttributes, SigningScheme,
+    EnvelopeError, EnvelopeFormat, SignError, SignRequest, SignedAttributes, SigningScheme,
     algorithm::KeySpec,
     envelope::{AttributeValue, ExtendedAttribute},
     keys::file::FileKey,
@@ -36,6 +36,16 @@ fn with_unprotected(name: &str, value: Value) -> Vec<u8> {
     let mut envelope = good_jws();
     envelope["header"][name] = value;
     envelope.to_string().into_bytes()
+}
+
+/// Why attributes are not signed, after it is sure that the key was not asked.
+fn unsigned(format: EnvelopeFormat, attributes: SignedAttributes) -> SignError {
+    let key = CountingKey::new(FileKey::generate(KeySpec::Ec256).unwrap().1);
+    let payload = payload();
+    let request = SignRequest::new(format, &payload, attributes);
+    let error = ready(sign_envelope(&key, &pki().chain, &request)).unwrap_err();
+    assert_eq!(key.signatures(), 0, "{error}");
+    error
 }
 
 #[test]
@@ -191,6 +201,22 @@ fn a_verification_plugin_is_named_and_critical_or_is_none() {
     refused(JWS, &named(json!("com.example.plugin"), not_critical), "not listed in crit");
     let version = with_protected(|header| header[MIN_VERSION] = json!("1.0.0"));
     refused(JWS, &version, &format!("header {MIN_VERSION} is not listed in crit"));
+    let of_no_plugin = with_protected(|header| {
+        header[MIN_VERSION] = json!("1.0.0");
+        header["crit"] = json!([SCHEME, MIN_VERSION]);
+    });
+    let wanted = format!("header {MIN_VERSION} is critical, and no verification plugin is named");
+    refused(JWS, &of_no_plugin, &wanted);
+}
+
+#[test]
+fn nothing_is_signed_with_the_least_version_of_no_plugin() {
+    let mut attributes = SignedAttributes::new(NOW);
+    attributes.verification_plugin_min_version = Some("1.0.0".to_owned());
+    for format in [JWS, COSE] {
+        let error = unsigned(format, attributes.clone());
+        assert!(matches!(error, SignError::Envelope(EnvelopeError::MinVersionWithoutPlugin)));
+    }
 }
 
 #[test]
@@ -352,11 +378,8 @@ fn an_integer_label_of_cose_and_its_decimal_text_are_not_one_header() {
 
     let mut attributes = SignedAttributes::new(NOW);
     attributes.extended.push(ExtendedAttribute::new("1", AttributeValue::Null, false));
-    let payload = payload();
-    let key = CountingKey::new(FileKey::generate(KeySpec::Ec256).unwrap().1);
-    let request = SignRequest::new(COSE, &payload, attributes);
-    assert!(ready(sign_envelope(&key, &pki().chain, &request)).is_err());
-    assert_eq!(key.signatures(), 0);
+    let error = unsigned(COSE, attributes);
+    assert!(matches!(error, SignError::Envelope(EnvelopeError::AmbiguousLabel(_))), "{error}");
 }
 
 #[test]

@@ -185,6 +185,9 @@ impl SignedAttributes {
                 expected: "the name of a plugin",
             });
         }
+        if self.verification_plugin.is_none() && self.verification_plugin_min_version.is_some() {
+            return Err(EnvelopeError::MinVersionWithoutPlugin);
+        }
         // With a verification plugin named, unknown critical attributes are the plugin's to process.
         if self.verification_plugin.is_none()
             && let Some(unknown) = self.extended.iter().find(|attribute| attribute.critical)

@@ -110,6 +110,10 @@ pub enum EnvelopeError {
     /// A critical header that only informs (signature-specification.md, "Signed Attributes").
     #[error("crit lists {0}, which must not be critical")]
     NotToBeCritical(&'static str),
+    /// A least version of no plugin: critical, and nobody could process it (signature-specification.md,
+    /// "Extended attributes for Notation Plugins"). The notation CLI passes it over.
+    #[error("header {MIN_VERSION} is critical, and no verification plugin is named", MIN_VERSION = super::attributes::header::VERIFICATION_PLUGIN_MIN_VERSION)]
+    MinVersionWithoutPlugin,
     /// A critical attribute that nobody here understands.
     #[error("critical attribute {0:?} is unknown, and the signature names no verification plugin")]
     UnknownCritical(String),
