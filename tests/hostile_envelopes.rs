@@ -79,6 +79,9 @@ fn a_time_that_no_calendar_has_is_refused() {
         (SIGNING_TIME, "2026-13-01T00:00:00Z"),
         (SIGNING_TIME, "2026-11-23 12:00:00"),
         (SIGNING_TIME, "2026-11-23T12:00:00"),
+        (SIGNING_TIME, "2026-11-23 12:00:00Z"),
+        (SIGNING_TIME, "2026-11-23_12:00:00Z"),
+        (EXPIRY, "2026-11-30T23:59:60Z"),
     ] {
         let envelope = with_protected(|header| header[name] = json!(time));
         refused(JWS, &envelope, &format!("header {name} is not a date and time of RFC 3339"));

@@ -187,8 +187,11 @@ fn take_time(
     name: &str,
 ) -> Result<Option<UtcDateTime>, EnvelopeError> {
     let Some(text) = take_text(members, name)? else { return Ok(None) };
+    // The parser takes any character between date and time, and leap seconds, which Go does not have.
+    let strict = matches!(text.as_bytes().get(10), Some(b'T' | b't'))
+        && text.get(17..19).is_some_and(|seconds| seconds != "60");
+    let time = OffsetDateTime::parse(&text, &well_known::Rfc3339).ok().filter(|_| strict);
     // An offset can lead past the last year of the calendar.
-    let time = OffsetDateTime::parse(&text, &well_known::Rfc3339).ok();
     let time = time.and_then(OffsetDateTime::checked_to_utc);
     time.map(Some).ok_or_else(|| bad(name, "a date and time of RFC 3339"))
 }
