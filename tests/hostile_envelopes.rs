@@ -16,6 +16,7 @@ use notation_sdk::{
 };
 use proptest::prelude::{any, proptest};
 use serde_json::{Value, json};
+use time::Duration;
 
 use crate::envelopes::{
     AUTHENTIC_TIME, EXPIRY, NOW, PLUGIN, SCHEME, SIGNING_TIME, cose, judge, jws, payload, pki,
@@ -67,6 +68,25 @@ fn extended_attributes_are_signed_and_read_back() {
         }
         let content = judge(format, &sign(format, attributes.clone())).unwrap();
         assert_eq!(content.attributes(), &attributes);
+    }
+}
+
+#[test]
+fn what_would_not_verify_costs_no_signature() {
+    let mut within_one_second = SignedAttributes::new(NOW);
+    within_one_second.signing_time += Duration::milliseconds(200);
+    within_one_second.expiry = Some(NOW + Duration::milliseconds(700));
+    let mut no_number = SignedAttributes::new(NOW);
+    let nan = AttributeValue::Number(f64::NAN);
+    no_number.extended.push(ExtendedAttribute::new("com.example.attribute", nan, false));
+    for format in [JWS, COSE] {
+        let error = unsigned(format, within_one_second.clone());
+        let expiry =
+            matches!(error, SignError::Envelope(EnvelopeError::ExpiryBeforeSigning { .. }));
+        assert!(expiry, "{error}");
+        let error = unsigned(format, no_number.clone());
+        let number = matches!(error, SignError::Envelope(EnvelopeError::BadHeader { .. }));
+        assert!(number, "{error}");
     }
 }
 

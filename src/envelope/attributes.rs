@@ -134,6 +134,14 @@ impl SignedAttributes {
         }
     }
 
+    /// The same as a signature holds them, with times cut to the second.
+    pub(crate) fn in_whole_seconds(&self) -> Self {
+        let mut cut = self.clone();
+        cut.signing_time = whole_seconds(cut.signing_time);
+        cut.expiry = cut.expiry.map(whole_seconds);
+        cut
+    }
+
     /// Names that have to be listed as critical for these attributes.
     pub(crate) fn critical(&self) -> Vec<&str> {
         let scheme = [Some(header::SIGNING_SCHEME), None];

@@ -307,7 +307,8 @@ fn protected_header(draft: &Draft<'_>) -> Result<Header, EnvelopeError> {
         let value = match &attribute.value {
             AttributeValue::Text(text) => Value::from(text.as_str()),
             AttributeValue::Integer(integer) => Value::from(*integer),
-            AttributeValue::Number(float) => Value::from(*float),
+            AttributeValue::Number(float) if float.is_finite() => Value::from(*float),
+            AttributeValue::Number(_) => return Err(bad(&attribute.name, "a finite number")),
             AttributeValue::Boolean(boolean) => Value::from(*boolean),
             AttributeValue::Null => Value::Null,
             AttributeValue::Complex => {

@@ -159,10 +159,11 @@ pub async fn sign_envelope(
     request: &SignRequest<'_>,
 ) -> Result<Vec<u8>, SignError> {
     let key_spec = check_chain(chain)?;
-    chain.check_validity(request.attributes.signing_time)?;
-    request.attributes.check()?;
+    let attributes = request.attributes.in_whole_seconds();
+    chain.check_validity(attributes.signing_time)?;
+    attributes.check()?;
     Payload::from_json(request.payload)?;
-    let draft = Draft::new(request.format, key_spec, request.payload, &request.attributes);
+    let draft = Draft::new(request.format, key_spec, request.payload, &attributes);
     let signature = sign_raw(key, chain, &draft.signing_input()?).await?;
     let unsigned = UnsignedAttributes::with_agent(request.signing_agent.clone());
     let envelope = draft.seal(&signature, chain, &unsigned)?;
