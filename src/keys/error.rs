@@ -97,6 +97,20 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// More than one private key in a file.
+    #[error("key {path} holds {count} private keys: keep the one that signs in a file of its own")]
+    SeveralKeys {
+        /// The file.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// A private key in PEM that cannot be read.
+    #[error("key {path} holds a private key whose PEM block is broken: copy the whole file again")]
+    BrokenPem {
+        /// The file.
+        path: PathBuf,
+    },
     /// A private key that signs no artifact.
     #[error(
         "key {path} is none of RSA with 2048, 3072 or 4096 bits and EC on P-256, P-384 or P-521"

@@ -362,6 +362,39 @@ mod tests {
     }
 
     #[test]
+    fn one_private_key_is_found_among_whatever_else_a_file_holds() {
+        let read = |name| {
+            let bytes = fs::read_bounded(&testdata(name), limits::KEY_FILE_BYTES).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let (key, public) = (read("p256.pem"), read("p256.pub.pem"));
+        let plain = ready(open(&testdata("p256.pem"), &[]).unwrap().public_key()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let write = |text: &str| fs::write_atomic(&path, text.as_bytes(), 0o600).unwrap();
+        for text in [
+            format!("{key}\n\n"),
+            format!("Bag Attributes\n{key}{public}"),
+            format!("{public}\r\n{key}"),
+            format!("\u{feff}{key}"),
+            key.replace('\n', "\r\n"),
+        ] {
+            write(&text);
+            assert_eq!(ready(open(&path, &[]).unwrap().public_key()).unwrap(), plain, "{text:?}");
+        }
+        let refusal = |text: &str| {
+            write(text);
+            open(&path, &[]).map(drop).unwrap_err()
+        };
+        let several = refusal(&key.repeat(2));
+        assert!(several.to_string().contains("holds 2 private keys"), "{several}");
+        for broken in [&key[..key.len() - 30], &key.replacen('M', "!", 1)] {
+            let error = refusal(broken);
+            assert!(matches!(error, KeyError::BrokenPem { .. }), "{error}");
+        }
+    }
+
+    #[test]
     fn encryption_that_is_unknown_or_takes_too_long_is_refused_before_a_passphrase_is_asked_for() {
         let unknown = refusal("p256-pbes1.pem", &[]);
         assert!(unknown.starts_with("key FILE is encrypted by another scheme than"), "{unknown}");

@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use super::KeyError;
 use crate::limits;
 
+const BEGIN: &str = "-----BEGIN ";
+
 /// The PKCS#8 DER of a key file. The passphrase is asked for only where the key is encrypted.
 pub(super) fn private_key(
     path: &Path,
@@ -19,27 +21,47 @@ pub(super) fn private_key(
     passphrase: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, KeyError>,
 ) -> Result<SecretDocument, KeyError> {
     let text = std::str::from_utf8(file).unwrap_or_default();
-    let not_pem = || KeyError::NotPem { path: path.to_owned() };
-    match first_key_label(text).ok_or_else(not_pem)? {
-        "PRIVATE KEY" => Ok(SecretDocument::from_pem(text).map_err(|_| not_pem())?.1),
-        "ENCRYPTED PRIVATE KEY" => {
-            let (_, document) = SecretDocument::from_pem(text).map_err(|_| not_pem())?;
-            decrypt(path, document.as_bytes(), passphrase)
+    let blocks = key_blocks(text);
+    let (label, block) = match blocks.as_slice() {
+        [] => return Err(KeyError::NotPem { path: path.to_owned() }),
+        [found] => *found,
+        several => {
+            let count = several.len();
+            return Err(KeyError::SeveralKeys { path: path.to_owned(), count });
         }
+    };
+    let read = || {
+        let document = block.and_then(|block| SecretDocument::from_pem(block).ok());
+        let (_, document) =
+            document.ok_or_else(|| KeyError::BrokenPem { path: path.to_owned() })?;
+        Ok(document)
+    };
+    match label {
+        "PRIVATE KEY" => read(),
+        "ENCRYPTED PRIVATE KEY" => decrypt(path, read()?.as_bytes(), passphrase),
         "OPENSSH PRIVATE KEY" => Err(KeyError::OpenSsh { path: path.to_owned() }),
         "RSA PRIVATE KEY" => Err(KeyError::NotPkcs8 { path: path.to_owned(), found: "PKCS#1" }),
         "EC PRIVATE KEY" => Err(KeyError::NotPkcs8 { path: path.to_owned(), found: "SEC 1" }),
-        _ => Err(not_pem()),
+        _ => Err(KeyError::NotPem { path: path.to_owned() }),
     }
 }
 
-/// The label of the first private key. What openssl writes before one, such as the block of a curve's
-/// parameters, is passed over, so that the form is told rather than that there are two blocks.
-fn first_key_label(text: &str) -> Option<&str> {
-    let labels = text.lines().filter_map(|line| {
-        line.trim_end().strip_prefix("-----BEGIN ").and_then(|rest| rest.strip_suffix("-----"))
+/// The label of each private key, with its block where that ends. Whatever else the file holds, such as
+/// certificates or the block of a curve's parameters, is passed over.
+fn key_blocks(text: &str) -> Vec<(&str, Option<&str>)> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let begins = text.match_indices(BEGIN).filter_map(|(at, _)| {
+        let (before, block) = text.split_at_checked(at)?;
+        (before.is_empty() || before.ends_with(['\n', '\r'])).then_some(block)
     });
-    labels.into_iter().find(|label| label.ends_with("PRIVATE KEY"))
+    let keys = begins.filter_map(|block| {
+        let label = block.lines().next()?.trim_end().strip_prefix(BEGIN)?.strip_suffix("-----")?;
+        let end = format!("-----END {label}-----");
+        let length = block.find(&end).map(|at| at + end.len());
+        let block = length.and_then(|length| block.get(..length));
+        label.ends_with("PRIVATE KEY").then_some((label, block))
+    });
+    keys.collect()
 }
 
 fn decrypt(
