@@ -422,7 +422,7 @@ fn files_that_are_no_certificates_are_refused_with_what_they_are() {
     assert_eq!(refused(b"hello"), "neither PEM nor DER certificates, nor a PKCS#7 bundle");
     let (key, _) = FileKey::generate(KeySpec::Ec256).unwrap();
     assert!(
-        refused(key.as_bytes()).starts_with("private key (PRIVATE KEY) among the certificates")
+        refused(key.as_bytes()).starts_with("private key (\"PRIVATE KEY\") among the certificates")
     );
     let block = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
     assert_eq!(refused(block.as_bytes()), "PEM block \"PUBLIC KEY\" is not a certificate");

@@ -402,7 +402,7 @@ fn a_chain_in_any_order_is_put_in_order_and_a_wrong_one_is_refused() {
     let key = fs::read_to_string(openssl.path("leaf.key")).unwrap();
     let refused = add("secret", pem + &key).expect_status(2);
     assert!(
-        refused.stderr.contains("private key (PRIVATE KEY) among the certificates"),
+        refused.stderr.contains("private key (\"PRIVATE KEY\") among the certificates"),
         "{}",
         refused.stderr
     );

@@ -196,7 +196,7 @@ fn protected_headers_of_a_jws_are_held_to_the_specification() {
             "header io.cncf.notary.verificationPlugin is not listed in crit",
         ),
         (|h| h["ALG"] = json!("none"), "header \"ALG\" differs from \"alg\" in case alone"),
-        (|h| h["x5c"] = json!([]), "header x5c is both protected and unprotected"),
+        (|h| h["x5c"] = json!([]), "header \"x5c\" is both protected and unprotected"),
     ];
     for (change, part) in cases {
         refused(EnvelopeFormat::Jws, &with_protected(change), part);
@@ -313,7 +313,7 @@ fn headers_of_a_cose_message_are_held_to_the_specification() {
         ),
         (
             |m| m.unprotected.content_type = m.protected.header.content_type.clone(),
-            "header 3 is both protected and unprotected",
+            "header \"3\" is both protected and unprotected",
         ),
         (|m| m.payload = None, "payload is missing or empty"),
         (|m| m.protected.header.content_type = None, "header content type (3) is missing"),
@@ -360,7 +360,7 @@ fn certificates_may_stand_in_the_protected_bucket_and_in_one_bucket_only() {
         let x5chain = m.unprotected.rest[0].clone();
         m.protected.header.rest.push(x5chain);
     });
-    refused(EnvelopeFormat::Cose, &both, "header 33 is both protected and unprotected");
+    refused(EnvelopeFormat::Cose, &both, "header \"33\" is both protected and unprotected");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn a_broken_pem_file_is_refused() {
     refused(good.replacen("MII", "MI!", 1).as_bytes(), "is broken");
     for label in ["RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
         let block = format!("{good}-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
-        refused(block.as_bytes(), &format!("private key ({label}) among the certificates"));
+        refused(block.as_bytes(), &format!("private key ({label:?}) among the certificates"));
     }
     refused(
         good.replacen("BEGIN CERTIFICATE-", "BEGIN X509 CRL-", 1).as_bytes(),
@@ -279,6 +279,17 @@ fn a_self_signed_certificate_inside_of_a_chain_is_refused() {
         inside.violations(Purpose::CodeSigning).iter().map(|v| v.rule().clone()).collect();
     assert_eq!(rules, [Rule::PathLengthExceeded { allowed: 1, found: 2 }]);
     assert!(matches!(inside.verify_links(), Err(ChainError::SelfSignedInside { .. })));
+}
+
+#[test]
+fn characters_that_cannot_be_seen_are_written_as_hex() {
+    for (hidden, hex) in
+        [("\u{ad}", "\\C2\\AD"), ("\u{61c}", "\\D8\\9C"), ("\u{180e}", "\\E1\\A0\\8E")]
+    {
+        let name: Name = format!("CN=sig{hidden}ner,O=Acme").parse().unwrap();
+        assert_eq!(name.to_string(), format!("CN=sig{hex}ner,O=Acme"));
+        assert_eq!(name.to_string().parse::<Name>(), Ok(name));
+    }
 }
 
 #[test]

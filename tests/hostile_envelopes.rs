@@ -39,6 +39,11 @@ fn with_unprotected(name: &str, value: Value) -> Vec<u8> {
     envelope.to_string().into_bytes()
 }
 
+fn with_member(mut object: Value, members: &Value) -> Value {
+    object.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    object
+}
+
 /// Why attributes are not signed, after it is sure that the key was not asked.
 fn unsigned(format: EnvelopeFormat, attributes: SignedAttributes) -> SignError {
     let key = CountingKey::new(FileKey::generate(KeySpec::Ec256).unwrap().1);
@@ -250,15 +255,19 @@ fn headers_stand_in_their_own_bucket() {
         refused(COSE, &cose(|m| set(m, name, Cbor::from("x"))), &wanted);
     }
     for name in ["alg", "crit", SCHEME, SIGNING_TIME] {
-        let wanted = format!("header {name} is both protected and unprotected");
+        let wanted = format!("header {name:?} is both protected and unprotected");
         refused(JWS, &with_unprotected(name, protected()[name].clone()), &wanted);
     }
+    let escape = json!({"\u{1b}[2Jx": 1});
+    let mut both = jws(&with_member(protected(), &escape).to_string(), &payload());
+    both["header"] = with_member(both["header"].take(), &escape);
+    refused(JWS, both.to_string().as_bytes(), r#"header "\u{1b}[2Jx" is both"#);
     let unprotected = cose(|m| m.unprotected.alg = m.protected.header.alg.take());
     refused(COSE, &unprotected, "header alg (1) is missing");
     let text = |m: &mut CoseSign1| {
         m.unprotected.rest.push((Label::Text(SCHEME.to_owned()), Cbor::from("notary.x509")));
     };
-    refused(COSE, &cose(text), &format!("header {SCHEME} is both protected and unprotected"));
+    refused(COSE, &cose(text), &format!("header {SCHEME:?} is both protected and unprotected"));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub enum EnvelopeError {
         expected: &'static str,
     },
     /// A header in the protected and in the unprotected part.
-    #[error("header {0} is both protected and unprotected")]
+    #[error("header {0:?} is both protected and unprotected")]
     InBothBuckets(String),
     /// A header in a part where it must not be.
     #[error("header {header} must be {bucket}")]

@@ -25,7 +25,7 @@ pub enum BundleError {
     #[error("no certificate")]
     NoCertificate,
     /// A private key in a file that is copied and sent around.
-    #[error("private key ({0}) among the certificates: keep it in a file of its own")]
+    #[error("private key ({0:?}) among the certificates: keep it in a file of its own")]
     PrivateKey(String),
     /// A PEM block of another kind.
     #[error("PEM block {0:?} is not a certificate")]
