@@ -152,3 +152,30 @@ fn an_issuer_of_the_right_name_and_another_key_is_told_to_verify_nothing() {
     let reason = format!("certificate {leaf}: signature does not verify with the key of {root}");
     assert_eq!(problems(&openssl, &reason), [json!({"message": reason})]);
 }
+
+#[test]
+fn the_table_of_algorithms_is_for_code_signing_and_the_key_length_for_every_leaf() {
+    let Some(openssl) = Openssl::or_skip() else { return };
+    let extensions = fs::read_to_string(openssl.path("extensions.cnf")).unwrap();
+    let tsa = "[tsa]\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=critical,timeStamping\n";
+    fs::write(openssl.path("extensions.cnf"), extensions + tsa).unwrap();
+    key(&openssl, "root", "EC -pkeyopt ec_paramgen_curve:P-256");
+    self_signed(&openssl, "root", "root", "root", "-sha256");
+    let check = |kind: &str, section: &str, purpose: &str| {
+        key(&openssl, "leaf", kind);
+        issue(&openssl, "leaf", "root", section, "-sha256");
+        bundle(&openssl, &["leaf", "root"]);
+        run(&openssl.path(""), &["cert", "check", "chain.pem", "--purpose", purpose])
+    };
+    let (odd, short) = ("RSA -pkeyopt rsa_keygen_bits:2560", "RSA -pkeyopt rsa_keygen_bits:1024");
+    check(odd, "tsa", "timestamping").expect_status(0);
+    let algorithm = check(odd, "leaf", "code-signing").expect_status(3).stdout;
+    assert!(algorithm.contains("signature-specification.md, Algorithm Selection"), "{algorithm}");
+    for (section, purpose) in [("tsa", "timestamping"), ("leaf", "code-signing")] {
+        for kind in [short, "EC -pkeyopt ec_paramgen_curve:P-224"] {
+            let length = check(kind, section, purpose).expect_status(3).stdout;
+            assert_eq!(length.matches("problem: ").count(), 1, "{length}");
+            assert!(length.contains("Leaf Certificates, Key Length"), "{length}");
+        }
+    }
+}

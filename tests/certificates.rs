@@ -125,13 +125,16 @@ fn each_extended_key_usage_that_is_ruled_out_for_code_signing_is_refused() {
         (&[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2], "clientAuth"),
         (&[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 4], "emailProtection"),
         (&[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8], "timeStamping"),
-        (&[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 9], "OCSPSigning"),
     ];
     for (value, purpose) in purposes {
         let found =
             broken(nothing, extension(EXTENDED_KEY_USAGE, false, value), Purpose::CodeSigning);
         assert_eq!(found, [Rule::ExtendedKeyUsageForbidden(vec![purpose])]);
     }
+    let ocsp = &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 9];
+    let ocsp = broken(nothing, extension(EXTENDED_KEY_USAGE, false, ocsp), Purpose::CodeSigning);
+    assert_eq!(ocsp, [Rule::OcspSigningPurpose]);
+    assert!(ocsp[0].clause().starts_with("beyond signature-specification.md"));
 }
 
 #[test]
@@ -409,7 +412,7 @@ fn a_certificate_signed_with_sha1_and_a_key_that_is_too_short_are_refused() {
     };
     assert_eq!(rules("rsa:2048 -sha1"), [Rule::Sha1Signature]);
     assert_eq!(rules("ec -pkeyopt ec_paramgen_curve:P-256 -sha1"), [Rule::Sha1Signature]);
-    assert_eq!(rules("rsa:1024 -sha256"), [Rule::KeyUnsupported("RSA-1024".to_owned())]);
+    assert_eq!(rules("rsa:1024 -sha256"), [Rule::KeyTooShort("RSA-1024".to_owned())]);
     assert_eq!(rules("rsa:2560 -sha256"), [Rule::KeyUnsupported("RSA-2560".to_owned())]);
     let curve = Rule::KeyUnsupported("EC on another curve".to_owned());
     assert_eq!(rules("ec -pkeyopt ec_paramgen_curve:secp256k1 -sha256"), [curve]);

@@ -66,8 +66,13 @@ pub enum Rule {
     TimestampingPurposeNotCritical,
     /// A timestamping leaf with any purpose but `timeStamping`.
     TimestampingPurposeNotAlone(Vec<String>),
-    /// A leaf whose key no signature algorithm of the specification fits.
+    /// A leaf whose key is too short.
+    KeyTooShort(String),
+    /// A code-signing leaf whose key no signature algorithm of the specification fits.
     KeyUnsupported(String),
+    /// A code-signing leaf of an OCSP responder. The specification does not rule it out; the notation
+    /// CLI does, and a responder's key that signs code would let one compromise hide the other.
+    OcspSigningPurpose,
     /// A certificate signed with SHA-1.
     Sha1Signature,
 }
@@ -89,15 +94,14 @@ const KEY_CERT_SIGN: u16 = 1 << 5;
 
 const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
 
-/// The clause rules out the first five. The notation CLI refuses `OCSPSigning` too, and a responder's
-/// key that signs code would let one compromise hide the other, so it is refused here as well.
-const FORBIDDEN_PURPOSES: [(&str, &str); 6] = [
+const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
+
+const FORBIDDEN_PURPOSES: [(&str, &str); 5] = [
     ("2.5.29.37.0", "anyExtendedKeyUsage"),
     ("1.3.6.1.5.5.7.3.1", "serverAuth"),
     ("1.3.6.1.5.5.7.3.2", "clientAuth"),
     ("1.3.6.1.5.5.7.3.4", "emailProtection"),
     (TIME_STAMPING, "timeStamping"),
-    ("1.3.6.1.5.5.7.3.9", "OCSPSigning"),
 ];
 
 impl Violation {
@@ -188,8 +192,11 @@ fn leaf(certificate: &Certificate, purpose: Purpose, broken: &mut Vec<Rule>) {
             timestamping_purpose(extensions.extended_key_usage.as_ref(), broken);
         }
     }
-    if certificate.public_key().key_spec().is_none() {
-        broken.push(Rule::KeyUnsupported(certificate.public_key().to_string()));
+    let key = certificate.public_key();
+    if key.is_too_short() {
+        broken.push(Rule::KeyTooShort(key.to_string()));
+    } else if purpose == Purpose::CodeSigning && key.key_spec().is_none() {
+        broken.push(Rule::KeyUnsupported(key.to_string()));
     }
 }
 
@@ -218,6 +225,9 @@ fn code_signing_purpose(usage: Option<&ExtendedKeyUsage>, broken: &mut Vec<Rule>
         .collect::<Vec<_>>();
     if !forbidden.is_empty() {
         broken.push(Rule::ExtendedKeyUsageForbidden(forbidden));
+    }
+    if usage.purposes.iter().any(|purpose| purpose == OCSP_SIGNING) {
+        broken.push(Rule::OcspSigningPurpose);
     }
 }
 
@@ -260,6 +270,10 @@ impl Rule {
             | Self::TimestampingPurposeNotCritical
             | Self::TimestampingPurposeNotAlone(_) => {
                 "signature-specification.md, Leaf Certificates, Extended Key Usage"
+            }
+            Self::KeyTooShort(_) => "signature-specification.md, Leaf Certificates, Key Length",
+            Self::OcspSigningPurpose => {
+                "beyond signature-specification.md, as the notation CLI has it"
             }
             Self::KeyUnsupported(_) => "signature-specification.md, Algorithm Selection",
             Self::Sha1Signature => {
@@ -321,6 +335,15 @@ impl fmt::Display for Rule {
                     "extension extendedKeyUsage of a timestamping leaf must have timeStamping alone, and has {found}"
                 )
             }
+            Self::KeyTooShort(key) => {
+                write!(
+                    f,
+                    "public key is {key}, and must be RSA of 2048 bits or EC of 256 bits at least"
+                )
+            }
+            Self::OcspSigningPurpose => f.write_str(
+                "extension extendedKeyUsage of a code-signing leaf must not have OCSPSigning",
+            ),
             Self::KeyUnsupported(key) => {
                 write!(
                     f,

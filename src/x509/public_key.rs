@@ -24,6 +24,7 @@ pub struct PublicKey {
 enum Kind {
     Rsa { bits: usize },
     Ec { spec: KeySpec },
+    OtherCurve { bits: usize },
     Other { algorithm: String },
 }
 
@@ -63,7 +64,7 @@ impl PublicKey {
         } else if let Some(spec) = named_curve(spki) {
             Kind::Ec { spec }
         } else {
-            Kind::Other { algorithm: "EC on another curve".to_owned() }
+            Kind::OtherCurve { bits: curve_bits(&spki.subject_public_key.data) }
         };
         Ok(Self { der: spki.raw.to_vec(), key: spki.subject_public_key.data.to_vec(), kind })
     }
@@ -80,7 +81,17 @@ impl PublicKey {
         match self.kind {
             Kind::Rsa { bits } => KeySpec::from_rsa_bits(bits),
             Kind::Ec { spec } => Some(spec),
-            Kind::Other { .. } => None,
+            Kind::OtherCurve { .. } | Kind::Other { .. } => None,
+        }
+    }
+
+    /// Whether the key is shorter than any leaf's may be (signature-specification.md, "Leaf
+    /// Certificates", "Key Length").
+    pub(crate) const fn is_too_short(&self) -> bool {
+        match self.kind {
+            Kind::Rsa { bits } => bits < 2048,
+            Kind::OtherCurve { bits } => bits < 256,
+            Kind::Ec { .. } | Kind::Other { .. } => false,
         }
     }
 
@@ -97,7 +108,7 @@ impl PublicKey {
         match self.kind {
             Kind::Rsa { bits } => limits::RSA_BITS.contains(&bits),
             Kind::Ec { .. } => true,
-            Kind::Other { .. } => false,
+            Kind::OtherCurve { .. } | Kind::Other { .. } => false,
         }
     }
 
@@ -119,6 +130,7 @@ impl fmt::Display for PublicKey {
         match &self.kind {
             Kind::Rsa { bits } => write!(f, "RSA-{bits}"),
             Kind::Ec { spec } => write!(f, "{spec}"),
+            Kind::OtherCurve { .. } => f.write_str("EC on another curve"),
             Kind::Other { algorithm } => f.write_str(algorithm),
         }
     }
@@ -137,6 +149,12 @@ fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Result<usize, PublicKeyError> {
     let first = key.modulus.get(leading).ok_or(PublicKeyError::Malformed)?;
     let zeros = usize::try_from(first.leading_zeros()).unwrap_or(0);
     Ok((key.modulus.len() - leading) * 8 - zeros)
+}
+
+/// Bits of a point's coordinate, which has whole bytes: both coordinates, or a compressed one.
+fn curve_bits(point: &[u8]) -> usize {
+    let coordinates = if point.first() == Some(&4) { 2 } else { 1 };
+    point.len().saturating_sub(1) / coordinates * 8
 }
 
 fn named_curve(spki: &SubjectPublicKeyInfo<'_>) -> Option<KeySpec> {
