@@ -114,7 +114,8 @@ static PROVIDERS: &[Row] = &[
 fn row(uri: &KeyUri) -> Result<&'static Row, KeyError> {
     let provider = uri.provider();
     PROVIDERS.iter().find(|row| row.provider == provider).ok_or_else(|| KeyError::ProviderMissing {
-        key: uri.to_string(),
+        // What stands in a query may be a secret, as a PIN is.
+        key: uri.to_string().split('?').next().unwrap_or_default().to_owned(),
         scheme: provider.scheme(),
     })
 }
@@ -139,4 +140,17 @@ pub fn settings(uri: &KeyUri) -> Result<&'static [Setting], KeyError> {
 /// The settings of every provider of this build.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
     PROVIDERS.iter().flat_map(|row| row.settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_in_a_reference_is_not_repeated() {
+        let uri: KeyUri = "pkcs11:token=hsm;object=release?pin-value=hunter2".parse().unwrap();
+        let error = settings(&uri).unwrap_err().to_string();
+        assert!(error.starts_with("key pkcs11:token=hsm;object=release: provider"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }
