@@ -294,16 +294,29 @@ fn errors_of_kms_are_told_with_the_key_and_what_to_do() {
 
     let disabled = ministack.create_key(KeySpec::Rsa2048);
     ministack.disable(&disabled);
-    check(format!("awskms:///{disabled}"), validation, &["is disabled: enable it"]);
+    let enable = format!("aws kms enable-key --key-id {disabled}, or use another key");
+    check(format!("awskms:///{disabled}"), validation, &["is disabled: enable it", &enable]);
+    let alias = format!("alias/disabled-{disabled}");
+    ministack.create_alias(&alias, &disabled);
+    let enable = format!("enable-key --key-id $(aws kms describe-key --key-id {alias} --query");
+    check(format!("awskms:///{alias}"), validation, &[&enable]);
 
     let pending = ministack.create_key(KeySpec::Rsa2048);
     ministack.schedule_deletion(&pending);
-    check(format!("awskms:///{pending}"), validation, &["cannot be used in its state", "eletion"]);
+    check(
+        format!("awskms:///{pending}"),
+        validation,
+        &["cannot be used in its state", "aws kms cancel-key-deletion"],
+    );
 
     let encryption = json!({ "KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT" });
     let encryption = ministack.kms("CreateKey", &encryption).unwrap();
     let encryption = encryption["KeyMetadata"]["KeyId"].as_str().unwrap();
-    check(format!("awskms:///{encryption}"), validation, &["cannot sign with RSASSA_PSS_SHA_256"]);
+    check(
+        format!("awskms:///{encryption}"),
+        validation,
+        &["cannot sign with RSASSA_PSS_SHA_256", "check that key"],
+    );
 
     signing.id = good;
     signing.sign(&json!({})).expect_status(0);
@@ -355,9 +368,16 @@ fn answers_that_no_kms_should_give_are_errors_of_the_right_code() {
         (error(400, "InvalidKeyUsageException"), "VALIDATION_ERROR", "key of usage SIGN_VERIFY"),
         (error(400, "ThrottlingException"), "THROTTLED", "throttled"),
         (error(400, "LimitExceededException"), "THROTTLED", "throttled"),
-        (error(500, "KMSInternalException"), "ERROR", "failed for key"),
+        (error(500, "KMSInternalException"), "ERROR", "words of the service; try again"),
+        (error(400, "ValidationException"), "VALIDATION_ERROR", "; check the key reference"),
+        (error(403, "SomethingNew"), "ACCESS_DENIED", "the credentials need kms:Sign"),
         (Behaviour::Hang, "TIMEOUT", "timed out"),
-        (Behaviour::HangUp, "ERROR", "could not be reached"),
+        (Behaviour::HangUp, "ERROR", "could not be reached; check the network"),
+        (
+            Behaviour::Answer(403, "<html>".to_owned()),
+            "ERROR",
+            "HTTP status 403 and no error of KMS",
+        ),
         (Behaviour::Answer(200, "<html>".to_owned()), "ERROR", "answered for key"),
         (Behaviour::Answer(502, "<html>".to_owned()), "ERROR", "HTTP status 502"),
         (signed(&[0x30, 0x80]), "ERROR", "no ECDSA signature in DER"),

@@ -301,7 +301,7 @@ impl AwsKey {
         let (key, reason) = (self.name.clone(), message.to_owned());
         match code {
             "NotFoundException" => KeyError::NotFound { key, reason },
-            "DisabledException" => KeyError::Disabled { key, id: self.id.clone() },
+            "DisabledException" => KeyError::Disabled { key, enable: self.enable_id() },
             "KMSInvalidStateException" => KeyError::WrongState { key, reason },
             // KMS uses one code for a key of another usage and for an algorithm that the key lacks.
             "InvalidKeyUsageException" if message.contains("lgorithm") => {
@@ -343,6 +343,17 @@ impl AwsKey {
         }
     }
 
+    /// `EnableKey` takes a key id or an ARN of a key, and no alias.
+    fn enable_id(&self) -> String {
+        let id = &self.id;
+        if id.starts_with("alias/") || id.contains(":alias/") {
+            return format!(
+                "$(aws kms describe-key --key-id {id} --query KeyMetadata.KeyId --output text)"
+            );
+        }
+        id.clone()
+    }
+
     fn explain_status(
         &self,
         status: u16,
@@ -352,7 +363,8 @@ impl AwsKey {
     ) -> KeyError {
         let key = self.name.clone();
         match (status, code) {
-            (401 | 403, _) => KeyError::AccessDenied { key, reason, needs },
+            // A proxy refuses too, and then no permission of the key helps.
+            (401 | 403, code) if !code.is_empty() => KeyError::AccessDenied { key, reason, needs },
             (429, _) => KeyError::Throttled { key, reason },
             (200..=299, _) => self.bad_answer("a body that KMS does not send"),
             (_, "") => self.bad_answer(format!("HTTP status {status} and no error of KMS")),

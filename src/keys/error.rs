@@ -163,7 +163,9 @@ pub enum KeyError {
         path: PathBuf,
     },
     /// An algorithm that the key does not have.
-    #[error("key {key} cannot sign with {algorithm}: {reason}")]
+    #[error(
+        "key {key} cannot sign with {algorithm}: {reason}; check that key and certificate chain belong together"
+    )]
     WrongAlgorithm {
         /// The reference.
         key: String,
@@ -182,16 +184,18 @@ pub enum KeyError {
     },
     /// The key is switched off.
     #[error(
-        "key {key} is disabled: enable it, as with aws kms enable-key --key-id {id}, or use another key"
+        "key {key} is disabled: enable it, as with aws kms enable-key --key-id {enable}, or use another key"
     )]
     Disabled {
         /// The reference.
         key: String,
-        /// What the service calls it.
-        id: String,
+        /// What the service's own command takes for it.
+        enable: String,
     },
     /// The key is in a state in which it does not sign, such as pending deletion.
-    #[error("key {key} cannot be used in its state: {reason}")]
+    #[error(
+        "key {key} cannot be used in its state: {reason}; bring it back, as with aws kms cancel-key-deletion, or use another key"
+    )]
     WrongState {
         /// The reference.
         key: String,
@@ -209,7 +213,9 @@ pub enum KeyError {
         reason: String,
     },
     /// The request was refused as invalid.
-    #[error("key {key}: the key service refused the request as invalid: {reason}")]
+    #[error(
+        "key {key}: the key service refused the request as invalid: {reason}; check the key reference and plugin config"
+    )]
     Refused {
         /// The reference.
         key: String,
@@ -271,7 +277,9 @@ pub enum KeyError {
         reason: String,
     },
     /// The service could not be reached.
-    #[error("key service for key {key} could not be reached")]
+    #[error(
+        "key service for key {key} could not be reached; check the network, proxies, the endpoint and the region"
+    )]
     Unreachable {
         /// The reference.
         key: String,
@@ -280,7 +288,7 @@ pub enum KeyError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// The service failed by itself.
-    #[error("key service failed for key {key}: {reason}")]
+    #[error("key service failed for key {key}: {reason}; try again")]
     ServiceFault {
         /// The reference.
         key: String,

@@ -415,7 +415,9 @@ mod tests {
         let ec = open(&testdata("p256.pem"), &[]).unwrap();
         let error = sign(ec.as_ref(), RsaPss(Sha256)).unwrap_err();
         assert!(matches!(error, KeyError::WrongAlgorithm { .. }));
-        assert!(error.to_string().ends_with("cannot sign with RSASSA_PSS_SHA_256: it is EC-256"));
+        assert!(
+            error.to_string().contains("cannot sign with RSASSA_PSS_SHA_256: it is EC-256; check")
+        );
         assert!(ready(ec.sign(Ecdsa(Sha256), &[0; 31])).is_err());
     }
 
