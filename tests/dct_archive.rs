@@ -703,5 +703,5 @@ fn names_that_steer_a_terminal_are_not_printed_as_they_are() {
     home.export(&[]).expect_status(3);
     let shown = home.run(&["inspect", "archive"]).expect_status(3);
     assert!(!shown.stdout.contains('\u{1b}') && !shown.stderr.contains('\u{1b}'));
-    assert!(shown.stdout.contains("the role lists key \u{fffd}[2J"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("the role lists key \\u{1b}[2J"), "{}", shown.stdout);
 }

@@ -13,7 +13,7 @@ use crate::{
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
     sign::SignError,
-    x509::{BundleError, is_invisible},
+    x509::BundleError,
 };
 
 /// Exit codes; README.md lists them.
@@ -77,11 +77,6 @@ impl Failure {
         Self { silent: true, ..self }
     }
 
-    /// The error and its causes in one line.
-    pub(super) fn summary(&self) -> String {
-        self.causes().join(": ")
-    }
-
     /// The same failure below a sentence that says what was being done.
     pub(super) fn context(mut self, message: impl Into<String>) -> Self {
         self.error = self.error.context(message.into());
@@ -105,7 +100,7 @@ impl Failure {
 
     /// The error, its causes and the hint, for a person.
     pub(super) fn text(&self) -> String {
-        let mut causes = self.causes().into_iter().map(|cause| printable(&cause));
+        let mut causes = self.causes().into_iter();
         let mut text = format!("error: {}\n", causes.next().unwrap_or_default());
         for cause in causes {
             let _ = writeln!(text, "  caused by: {cause}");
@@ -118,7 +113,7 @@ impl Failure {
 
     /// The error and its causes, `error: cause: cause`.
     pub(super) fn one_line(&self) -> String {
-        printable(&self.causes().join(": "))
+        self.causes().join(": ")
     }
 
     /// The error, its causes and the hint, for a script.
@@ -137,20 +132,6 @@ impl Failure {
         causes.dedup();
         causes
     }
-}
-
-/// A terminal must not be steered by what an error quotes, nor a reader be misled by it. Our own texts
-/// have no control characters but line feeds.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c != '\n' && (c.is_control() || is_invisible(c)) {
-            printable.extend(c.escape_unicode());
-        } else {
-            printable.push(c);
-        }
-    }
-    printable
 }
 
 /// Anything else that fails is judged by its kind.
@@ -217,20 +198,5 @@ fn key_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Key
     match (cause.downcast_ref(), cause.downcast_ref()) {
         (Some(PkiError::Key(key)), _) | (_, Some(SignError::Key(key))) => Some(key),
         _ => cause.downcast_ref(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_error_quotes_does_not_steer_a_terminal() {
-        let failure = Failure::message(Exit::Other, "unknown field `\u{1b}[2J\u{202e}\u{61c}x`")
-            .context("not a\tJWS");
-        let shown = r"unknown field `\u{1b}[2J\u{202e}\u{61c}x`";
-        let text = format!("error: not a\\u{{9}}JWS\n  caused by: {shown}\n");
-        assert_eq!(failure.text(), text);
-        assert!(failure.one_line().ends_with(shown));
     }
 }

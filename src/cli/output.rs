@@ -11,6 +11,7 @@ use std::{
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
+use crate::x509::is_invisible;
 
 /// The format of what a command that reads prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -83,10 +84,18 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
 }
 
-/// Text without characters that steer a terminal: names in it may come from a server or a signature.
+/// A terminal must not be steered by names that servers, signatures and files bring along, nor a reader be
+/// misled by them. Our own texts have no control characters but line feeds.
 fn printable(text: &str) -> String {
-    let steers = |c: char| c.is_control() && c != '\n' && c != '\t';
-    text.replace(steers, "\u{fffd}")
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && (c.is_control() || is_invisible(c)) {
+            printable.extend(c.escape_unicode());
+        } else {
+            printable.push(c);
+        }
+    }
+    printable
 }
 
 /// How far long work has come: one line on a terminal, nothing elsewhere.
@@ -139,4 +148,17 @@ pub(super) fn usage(error: &clap::Error, format: Format) -> ExitCode {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     failure(format, &Failure::message(Exit::Usage, one_line(message)).hint(one_line(hint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_does_not_steer_a_terminal() {
+        let text = "error: not a\tJWS\n  caused by: unknown field `\u{1b}[2J\u{202e}\u{61c}x`";
+        let shown =
+            "error: not a\\u{9}JWS\n  caused by: unknown field `\\u{1b}[2J\\u{202e}\\u{61c}x`";
+        assert_eq!(printable(text), shown);
+    }
 }

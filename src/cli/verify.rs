@@ -148,7 +148,7 @@ impl Args {
                 }
                 Err(error) => {
                     let failure = Failure::new(Exit::NotConfigured, error);
-                    report.store_problems.push(failure.summary());
+                    report.store_problems.push(failure.one_line());
                 }
             }
         }
@@ -219,7 +219,7 @@ impl SignatureRow {
 
     fn unreadable(manifest: &Manifest, failure: &Failure) -> Self {
         let digest = manifest.envelope().map(|(_, layer)| layer.digest.to_string());
-        Self { digest, claimed_signer: None, outcome: None, error: Some(failure.summary()) }
+        Self { digest, claimed_signer: None, outcome: None, error: Some(failure.one_line()) }
     }
 }
 

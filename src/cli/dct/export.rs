@@ -200,7 +200,7 @@ impl Args {
             let from = match clients.for_gun(&gun) {
                 Ok(client) => From::Server { url: server, client },
                 Err(failure) if self.server.named().is_some() => return Err(failure),
-                Err(failure) => From::Nowhere { server, why: failure.summary() },
+                Err(failure) => From::Nowhere { server, why: failure.one_line() },
             };
             Ok((gun, from))
         };
@@ -423,7 +423,7 @@ impl Run {
             repository: &self.judge(gun)?,
             origin: Origin { source: from.to_json(), exported_at: now() },
             complete: false,
-            error: Some(failure.summary()),
+            error: Some(failure.one_line()),
         };
         let raw = serde_json::value::to_raw_value(&record);
         raw.map(Some).map_err(|error| Failure::new(Exit::Other, error))
@@ -515,7 +515,7 @@ impl Report {
                 self.exits.insert(failure.exit());
                 self.incomplete.extend(record);
                 self.failed
-                    .push(FailedRepository { gun: gun.to_string(), error: failure.summary() });
+                    .push(FailedRepository { gun: gun.to_string(), error: failure.one_line() });
             }
         }
     }

@@ -146,7 +146,7 @@ impl StoreRow {
             }
             Err(error) => {
                 let failure = Failure::new(Exit::NotConfigured, error);
-                (Vec::new(), Some(failure.summary()))
+                (Vec::new(), Some(failure.one_line()))
             }
         };
         Self { store: store.to_string(), folder, certificates, problem }
