@@ -57,9 +57,12 @@ release: archive = notation-kms_$(version)_linux_amd64.tar.gz
 release: glibc = 2.17
 release: target = x86_64-unknown-linux-gnu
 release: built = $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
+# The builder's folders stay out of the executable.
+release: remap = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
 release:
+	rm -f dist/$(archive) dist/SHA256SUMS
 	tools/setup.sh release
-	PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" \
+	PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" RUSTFLAGS="$(remap)" \
 		cargo zigbuild --locked --release --bin notation-kms --target $(target).$(glibc)
 	tools/check-release.sh $(built)/notation-kms $(glibc)
 	mkdir -p dist
