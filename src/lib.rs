@@ -61,6 +61,7 @@ pub mod registry;
 pub mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 pub mod trust;
 pub mod verify;
 pub mod x509;

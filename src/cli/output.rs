@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
-use crate::x509::is_invisible;
+use crate::text::is_invisible;
 
 /// The format of what a command that reads prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

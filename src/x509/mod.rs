@@ -14,7 +14,7 @@ pub use bundle::{BundleError, parse_bundle, to_pem};
 pub use certificate::{Certificate, CertificateError};
 pub(crate) use chain::Rfc3339;
 pub use chain::{CertificateChain, ChainError, Repaired};
-pub(crate) use name::{AttributeText, is_invisible, parse_text};
+pub(crate) use name::{AttributeText, parse_text};
 pub use name::{Name, NameAttribute, NameError};
 pub use profile::{Purpose, Rule, Violation};
 pub use public_key::{PublicKey, PublicKeyError};

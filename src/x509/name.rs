@@ -13,7 +13,7 @@ use x509_parser::{
     x509::{AttributeTypeAndValue, X509Name},
 };
 
-use crate::limits;
+use crate::{limits, text::is_invisible};
 
 /// A distinguished name.
 ///
@@ -205,11 +205,6 @@ impl fmt::Display for Escaped<'_> {
         }
         Ok(())
     }
-}
-
-/// Characters of no width, and those that turn the direction of text around.
-pub(crate) const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// RFC 4514 text, most specific part first: `CN=signer,O=Acme,ST=WA,C=US`.

@@ -1,0 +1,6 @@
+//! Characters that a reader does not see, or is misled by.
+
+/// Characters of no width, and those that turn the direction of text around.
+pub(crate) const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
