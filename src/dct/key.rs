@@ -292,3 +292,40 @@ fn weakness(key: &PublicKey) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key_type: &str, public: &str) -> Key {
+        let entry = json!({"keytype": key_type, "keyval": {"private": null, "public": public}});
+        Key::from_entry(&serde_json::from_value(entry).unwrap())
+    }
+
+    const RSA_1024: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDhvmxBYcf2LtR1jPt9KgCAuoIteNLiU6C0sLEPMizVXQ53\
+        BeJT/XHq2rTV+wosyuTw4ySPWyxh8WNEo+pbOZEZg8w1WooblJeAnLybc2gzSNUPkg7pe5U5LZE4rFP03q+tHyIi71BvxLdmq6YtlPmOE0/Fg\
+        e7rFu4YLooM1mjo3QIDAQAB";
+    const P_224: &str = "ME4wEAYHKoZIzj0CAQYFK4EEACEDOgAEwxwzOmNnqBkkfSdqkdSQEjN4QbTd/uppg0erUx2VAg4GHz1vmQ2O2EzhJHvubG5f\
+        Ja25ryo2gno=";
+
+    #[test]
+    fn keys_that_are_weak_or_nothing_tell_why_and_verify_nothing() {
+        let signature =
+            Signature { keyid: String::new(), method: "rsapss".to_owned(), sig: "AAAA".to_owned() };
+        for (key_type, public, why) in [
+            ("rsa", RSA_1024, "RSA key of 1024 bits is below 2048"),
+            ("ecdsa", P_224, "which is not supported"),
+            ("ecdsa", RSA_1024, "key is RSA-1024, and its type says \"ecdsa\""),
+            ("ed25519", "AAAA", "3 bytes instead of 32"),
+            ("ecdsa", "AAAA", "public key is not a DER SubjectPublicKeyInfo"),
+            ("ecdsa-x509", "AAAA", "neither PEM nor DER certificates"),
+            ("dsa", "AAAA", "key type \"dsa\" is not known"),
+            ("rsa", "?", "public part is not base64"),
+        ] {
+            let key = key(key_type, public);
+            let told = key.weakness().unwrap();
+            assert!(told.contains(why), "{key_type}: {told}");
+            assert_eq!(key.verify(b"", &signature), Err(SignatureFault::UnusableKey(told)));
+        }
+    }
+}
