@@ -11,11 +11,11 @@ use super::{
     output, policy,
 };
 use crate::{
-    config::{self, Directories, PolicyKind},
+    config::{self, Directories},
     envelope::Envelope,
     oci::{Descriptor, Manifest},
     registry::layout::ImageLayout,
-    trust::{DirectoryTrustStore, OciPolicy, RegistryScope, Statement, TrustAnchors, Verification},
+    trust::{DirectoryTrustStore, RegistryScope, Statement, TrustAnchors, Verification},
     verify::{Accepted, Artifact, CheckVerdict, Outcome, evaluate},
 };
 
@@ -75,16 +75,8 @@ struct SignatureRow {
 
 impl Args {
     pub(super) fn run(self) -> CommandOutcome {
-        let file = policy::installed(PolicyKind::Oci)?;
-        let parsed = OciPolicy::parse(&file.bytes).map_err(|error| {
-            Failure::new(Exit::NotConfigured, error)
-                .context(format!("{} cannot be used", file.path.display()))
-                .hint("notation-kms policy check tells all problems")
-        })?;
-        for problem in &parsed.unknown {
-            output::note(&format!("warning: {problem}"));
-        }
-        let Some(found) = parsed.policy.statement_for(&self.scope) else {
+        let (file, in_force) = policy::for_artifacts()?;
+        let Some(found) = in_force.statement_for(&self.scope) else {
             let message = format!("no statement of {} is for {}", file.path.display(), self.scope);
             return Err(Failure::message(Exit::NotConfigured, message));
         };

@@ -18,7 +18,6 @@ use super::{
     canonical::{NotCanonical, to_canonical},
     key::{Key, KeyEntry, Signature},
     role::{NotARole, Role},
-    signatures::Authority,
 };
 use crate::{crypto, json, limits};
 
@@ -108,13 +107,6 @@ pub(super) struct Root {
     /// By the id that the file lists.
     pub(super) keys: BTreeMap<String, Key>,
     pub(super) roles: BTreeMap<String, RoleKeys>,
-}
-
-impl Root {
-    /// Who speaks for one of the base roles.
-    pub(super) fn authority(&self, role: &Role) -> Option<Authority<'_>> {
-        Some(Authority { role: self.roles.get(role.as_str())?, keys: &self.keys })
-    }
 }
 
 /// Which keys speak for a role, and how many of them have to.

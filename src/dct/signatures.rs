@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Fault, Key,
+    Fault, Key, Role,
     key::{Signature, SignatureFault},
-    metadata::{Metadata, RoleKeys},
+    metadata::{Metadata, RoleKeys, Root},
 };
 
 /// The keys that may speak for a role.
@@ -14,6 +14,13 @@ pub(super) struct Authority<'a> {
     pub(super) role: &'a RoleKeys,
     /// By the id under which they are listed.
     pub(super) keys: &'a BTreeMap<String, Key>,
+}
+
+impl Root {
+    /// Who speaks for one of the base roles.
+    pub(super) fn authority(&self, role: &Role) -> Option<Authority<'_>> {
+        Some(Authority { role: self.roles.get(role.as_str())?, keys: &self.keys })
+    }
 }
 
 /// What the signatures of a file come to.

@@ -6,6 +6,7 @@
 mod identity;
 mod level;
 mod policy;
+mod policy_reader;
 mod scope;
 mod store;
 

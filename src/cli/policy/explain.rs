@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::installed;
 use crate::{
     cli::{
         Outcome,
@@ -12,10 +11,10 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::{Directories, PolicyKind},
+    config::Directories,
     trust::{
-        Checks, DirectoryTrustStore, OciPolicy, RegistryScope, Requirements, Scopes, StoreType,
-        TrustStore, TrustedIdentities, Verification, VerifyTimestamp,
+        Checks, DirectoryTrustStore, RegistryScope, Requirements, Scopes, StoreType, TrustStore,
+        TrustedIdentities, Verification, VerifyTimestamp,
     },
 };
 
@@ -63,16 +62,8 @@ struct StoreRow {
 impl Args {
     pub(super) fn run(&self) -> Outcome {
         let repository = repository_of(&self.reference)?;
-        let file = installed(PolicyKind::Oci)?;
-        let parsed = OciPolicy::parse(&file.bytes).map_err(|error| {
-            Failure::new(Exit::NotConfigured, error)
-                .context(format!("{} cannot be used", file.path.display()))
-                .hint("notation-kms policy check tells all problems")
-        })?;
-        for problem in &parsed.unknown {
-            output::note(&format!("warning: {problem}"));
-        }
-        let Some(found) = parsed.policy.statement_for(&repository) else {
+        let (file, policy) = crate::cli::policy::for_artifacts()?;
+        let Some(found) = policy.statement_for(&repository) else {
             let message = format!(
                 "no statement of {} is for {repository}: every signature there is refused",
                 file.path.display()

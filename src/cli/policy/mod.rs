@@ -10,7 +10,10 @@ use super::{
     failure::{Exit, Failure},
     output::{self, Format},
 };
-use crate::config::{Directories, PolicyFile, PolicyKind};
+use crate::{
+    config::{Directories, PolicyFile, PolicyKind},
+    trust::OciPolicy,
+};
 
 /// Check, explain and install trust policies (trustpolicy.json).
 #[derive(Debug, clap::Subcommand)]
@@ -55,7 +58,7 @@ impl KindArgs {
 }
 
 /// The policy that is in force, with a word about one that is not.
-pub(super) fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
+fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
     let directories = Directories::from_environment()?;
     let file =
         directories.read_policy(kind).map_err(|error| Failure::new(Exit::NotConfigured, error))?;
@@ -72,4 +75,18 @@ pub(super) fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
         ));
     }
     Ok(file)
+}
+
+/// The policy for artifacts that is in force, read.
+pub(super) fn for_artifacts() -> Result<(PolicyFile, OciPolicy), Failure> {
+    let file = installed(PolicyKind::Oci)?;
+    let parsed = OciPolicy::parse(&file.bytes).map_err(|error| {
+        Failure::new(Exit::NotConfigured, error)
+            .context(format!("{} cannot be used", file.path.display()))
+            .hint("notation-kms policy check tells all problems")
+    })?;
+    for problem in &parsed.unknown {
+        output::note(&format!("warning: {problem}"));
+    }
+    Ok((file, parsed.policy))
 }
