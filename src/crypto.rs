@@ -1,5 +1,7 @@
 //! Digests and raw signature verification: the only file that names the crypto crate for them.
 
+use std::io::{self, Read};
+
 use aws_lc_rs::{digest, signature as raw};
 use der::{
     Decode, Encode,
@@ -14,18 +16,45 @@ use crate::{
 use HashAlgorithm::{Sha256, Sha384, Sha512};
 use SignatureAlgorithm::{Ecdsa, RsaPkcs1, RsaPss};
 
+/// Bytes of a file that are read at once.
+const READ_BYTES: usize = 256 * 1024;
+
 /// A signature that does not verify. Why is not told apart: the parts are public anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadSignature;
 
 /// The digest of `data` by `hash`.
 pub(crate) fn digest(hash: HashAlgorithm, data: &[u8]) -> Vec<u8> {
-    let algorithm = match hash {
+    digest::digest(digest_algorithm(hash), data).as_ref().to_vec()
+}
+
+/// The digest of all that `reader` gives, and how many bytes that is.
+pub(crate) fn digest_reader(
+    hash: HashAlgorithm,
+    mut reader: impl Read,
+) -> io::Result<(Vec<u8>, u64)> {
+    let mut context = digest::Context::new(digest_algorithm(hash));
+    let mut buffer = vec![0; READ_BYTES];
+    let mut size = 0u64;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok((context.finish().as_ref().to_vec(), size)),
+            Ok(n) => {
+                context.update(buffer.get(..n).unwrap_or_default());
+                size = size.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+const fn digest_algorithm(hash: HashAlgorithm) -> &'static digest::Algorithm {
+    match hash {
         Sha256 => &digest::SHA256,
         Sha384 => &digest::SHA384,
         Sha512 => &digest::SHA512,
-    };
-    digest::digest(algorithm, data).as_ref().to_vec()
+    }
 }
 
 /// SHA-256, for fingerprints.

@@ -209,6 +209,27 @@ pub fn lock_folder(path: &Path) -> Result<Option<FolderLock>, FileError> {
     }
 }
 
+/// Locks a folder, after whoever has it. Where folders cannot be locked, nobody ever has.
+///
+/// # Errors
+/// [`FileError::Io`].
+#[cfg(unix)]
+pub fn lock_folder_in_turn(path: &Path) -> Result<FolderLock, FileError> {
+    let folder = File::open(path).map_err(FileError::io(path, "locked"))?;
+    // Some network file systems lock no folders.
+    let _ = folder.lock();
+    Ok(FolderLock { _folder: folder })
+}
+
+/// Locks a folder, after whoever has it. Where folders cannot be locked, nobody ever has.
+///
+/// # Errors
+/// None here.
+#[cfg(not(unix))]
+pub fn lock_folder_in_turn(_path: &Path) -> Result<FolderLock, FileError> {
+    Ok(FolderLock {})
+}
+
 /// Locks a folder; `None`: somebody else has. Where folders cannot be locked, nobody ever has.
 ///
 /// # Errors

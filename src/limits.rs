@@ -50,6 +50,24 @@ pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of an OCI manifest; registries refuse more than 4 MiB.
 pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Bytes of an image layout's index: some forty thousand signatures.
+pub const LAYOUT_INDEX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Indexes within indexes, from a layout's own down to the manifest that is looked for. Real ones have one.
+pub const INDEX_DEPTH: usize = 4;
+
+/// Manifests that are looked at for one digest in a layout's indexes.
+pub const INDEX_MANIFESTS: usize = 100_000;
+
+/// Bytes of the small files of a layout in a tar, which are held in memory.
+pub const LAYOUT_TAR_BYTES: usize = 256 * 1024 * 1024;
+
+/// Bytes of an extended header in a tar. It holds a name.
+pub const TAR_HEADER_BYTES: usize = 64 * 1024;
+
+/// Signatures of one artifact that are tried, unless told otherwise; the notation CLI's own number.
+pub const SIGNATURES: usize = 100;
+
 /// Attributes in one distinguished name.
 pub const NAME_ATTRIBUTES: usize = 64;
 

@@ -71,7 +71,7 @@ fn judge(case: &Case) -> Result<Vec<(bool, Vec<String>)>, String> {
             }
         }
     }
-    let mut artifact = Artifact::new(case.artifact.clone());
+    let mut artifact = Artifact::oci(&case.artifact);
     artifact.user_metadata.clone_from(&case.user_metadata);
     let judge = |file: &String| {
         let bytes = fs::read(Path::new(FOLDER).join("envelopes").join(file)).unwrap();

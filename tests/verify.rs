@@ -49,7 +49,7 @@ impl Scene {
             "name": "acme", "registryScopes": ["a/b"], "signatureVerification": {"level": "strict"},
             "trustStores": ["ca:acme"], "trustedIdentities": [IDENTITY],
         });
-        let (descriptor, artifact) = (descriptor(), Artifact::new(descriptor()));
+        let (descriptor, artifact) = (descriptor(), Artifact::oci(&descriptor()));
         let attributes = SignedAttributes::new(NOW);
         Self { pki, attributes, descriptor, artifact, anchors, statement, at: NOW }
     }
@@ -202,7 +202,7 @@ fn skip_looks_at_nothing_and_says_so() {
     let members = scene.statement.as_object_mut().unwrap();
     members.remove("trustStores");
     members.remove("trustedIdentities");
-    scene.artifact.descriptor.size = 9;
+    scene.artifact.size = 9;
     let accepted = scene.evaluate().unwrap();
     assert!(matches!(accepted, Accepted::Skipped(_)));
     assert!(accepted.signer().is_none());
@@ -214,7 +214,7 @@ fn integrity_is_enforced_at_every_level() {
     for level in ["strict", "permissive", "audit"] {
         let level = json!({"level": level});
         let mut other = Scene::new().level(level.clone());
-        other.artifact.descriptor.digest = Digest::of(HashAlgorithm::Sha256, b"other");
+        other.artifact.digest = Digest::of(HashAlgorithm::Sha256, b"other");
         let (check, told) = other.refusal();
         assert_eq!(check, Check::Integrity);
         assert!(
@@ -223,10 +223,10 @@ fn integrity_is_enforced_at_every_level() {
             "{told}"
         );
         let mut other = Scene::new().level(level.clone());
-        other.artifact.descriptor.size = 9;
+        other.artifact.size = 9;
         assert_eq!(other.refusal().1, "signature is about 8 bytes, and the artifact has 9");
         let mut other = Scene::new().level(level.clone());
-        other.artifact.descriptor.media_type = "application/json".to_owned();
+        other.artifact.media_type = Some("application/json".to_owned());
         assert!(other.refusal().1.contains("media type"));
 
         let scene = Scene::new().level(level.clone());

@@ -10,7 +10,7 @@ use super::{
     Outcome, block_on,
     failure::{Exit, Failure},
     host::Secrets,
-    output::Format,
+    output::{self, Format},
 };
 use crate::{
     fs,
@@ -29,6 +29,34 @@ pub(super) struct OutputArgs {
     /// What to print
     #[arg(long = "output", short = 'o', value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(super) format: Format,
+}
+
+/// `--max-signatures`
+#[derive(Debug, clap::Args)]
+pub(super) struct MaxSignatures {
+    /// Signatures that are looked at, at most
+    #[arg(long = "max-signatures", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..))]
+    count: u16,
+}
+
+impl MaxSignatures {
+    pub(super) fn get(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// Leaves as many, and says so where there are more.
+    pub(super) fn cut<T>(&self, signatures: &mut Vec<T>) {
+        self.warn(signatures.len().saturating_sub(self.get()));
+        signatures.truncate(self.get());
+    }
+
+    /// Says how many were not looked at.
+    pub(super) fn warn(&self, untried: usize) {
+        if untried > 0 {
+            let total = untried.saturating_add(self.get());
+            output::note(&format!("warning: {total} signatures, and {} are looked at", self.get()));
+        }
+    }
 }
 
 /// A key of a key service.
@@ -69,6 +97,11 @@ impl OpenKey {
         let config = plugin_config(config)?;
         let config =
             Config::parse(id, &config).map_err(|error| Failure::new(Exit::Usage, error))?;
+        Self::with_config(id, &config)
+    }
+
+    /// Opens a key with settings that are read already. Nothing is asked yet.
+    pub(super) fn with_config(id: &KeyUri, config: &Config) -> Result<Self, Failure> {
         let secrets = Secrets { may_prompt: true };
         let options = KeyOptions::new(&config.provider, config.timeout, &secrets);
         Ok(Self { key: keys::open(id, &options)?, id: id.clone(), timeout: config.timeout })
@@ -106,7 +139,9 @@ pub(super) fn stored_config(
 }
 
 /// Settings from the command line, each said once: of two values nobody can tell which was meant.
-fn plugin_config(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Failure> {
+pub(super) fn plugin_config(
+    pairs: &[(String, String)],
+) -> Result<BTreeMap<String, String>, Failure> {
     let mut config = BTreeMap::new();
     for (key, value) in pairs {
         if config.insert(key.clone(), value.clone()).is_some() {
@@ -115,6 +150,20 @@ fn plugin_config(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>,
         }
     }
     Ok(config)
+}
+
+/// Metadata from the command line, each name said once.
+pub(super) fn user_metadata(
+    pairs: &[(String, String)],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut metadata = BTreeMap::new();
+    for (name, value) in pairs {
+        if metadata.insert(name.clone(), value.clone()).is_some() {
+            let message = format!("user metadata {name:?} is given more than once");
+            return Err(Failure::message(Exit::Usage, message));
+        }
+    }
+    Ok(metadata)
 }
 
 /// `KEY=VALUE`

@@ -12,6 +12,7 @@ use crate::{
     },
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
+    registry::RepositoryError,
     sign::SignError,
     x509::BundleError,
 };
@@ -37,6 +38,23 @@ pub(super) enum Exit {
     NotFound = 8,
     /// Some of many failed.
     Partial = 9,
+}
+
+impl Exit {
+    /// Of two that hold, the one that a script has to act on first.
+    pub(super) fn first(self, other: Self) -> Self {
+        const ORDER: [Exit; 8] = [
+            Exit::Usage,
+            Exit::NotConfigured,
+            Exit::Denied,
+            Exit::NotFound,
+            Exit::Unavailable,
+            Exit::Other,
+            Exit::Rejected,
+            Exit::Unsigned,
+        ];
+        ORDER.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(self)
+    }
 }
 
 /// A failed command.
@@ -170,6 +188,9 @@ fn classify(error: &anyhow::Error) -> Exit {
                 ClientErrorKind::Unavailable => Exit::Unavailable,
                 _ => Exit::Other,
             };
+        }
+        if let Some(repository) = cause.downcast_ref::<RepositoryError>() {
+            return repository.kind().into();
         }
         match cause.downcast_ref() {
             Some(ArchiveError::ForeignFolder(_) | ArchiveError::InUse(_)) => return Exit::Usage,

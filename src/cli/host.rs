@@ -31,7 +31,7 @@ pub(super) fn serve(arguments: &[OsString]) -> ExitCode {
 }
 
 /// This machine.
-struct Machine;
+pub(super) struct Machine;
 
 impl Host for Machine {
     fn now(&self) -> UtcDateTime {

@@ -1,15 +1,24 @@
 //! The executable: what people type, and what the notation CLI runs.
 
 mod args;
+mod artifact;
+mod blob;
 mod cert;
 mod dct;
+mod envelope_report;
 mod failure;
 mod host;
+mod inspect;
 mod key;
+mod list;
 mod output;
 mod plugin;
 mod policy;
 mod quickstart;
+mod sign;
+mod signing;
+mod tree;
+mod verdict;
 mod verify;
 mod version;
 
@@ -32,7 +41,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Quickstart(quickstart::Args),
+    Sign(sign::Args),
     Verify(verify::Args),
+    Inspect(inspect::Args),
+    List(list::Args),
+    #[command(subcommand)]
+    Blob(blob::Command),
     #[command(subcommand)]
     Cert(cert::Command),
     #[command(subcommand)]
@@ -67,7 +81,11 @@ impl Command {
         let format = self.format();
         let result = match self {
             Self::Quickstart(args) => args.run(),
+            Self::Sign(args) => args.run(),
             Self::Verify(args) => args.run(),
+            Self::Inspect(args) => args.run(),
+            Self::List(args) => args.run(),
+            Self::Blob(command) => command.run(),
             Self::Cert(command) => command.run(),
             Self::Key(command) => command.run(),
             Self::Plugin(command) => command.run(),
@@ -89,7 +107,11 @@ impl Command {
             Self::Policy(command) => command.format(),
             Self::Dct(command) => command.format(),
             Self::Version(args) => args.output.format,
+            Self::Sign(args) => args.output.format,
             Self::Verify(args) => args.output.format,
+            Self::Inspect(args) => args.output.format,
+            Self::List(args) => args.output.format,
+            Self::Blob(command) => command.format(),
             Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
         }
     }

@@ -99,6 +99,13 @@ impl KeyEntry {
             other: Map::new(),
         }
     }
+
+    /// Key and certificate chain of a key that notation itself holds in files, as its first releases had them.
+    #[must_use]
+    pub fn local_files(&self) -> Option<(&str, &str)> {
+        let file = |name| self.other.get(name).and_then(Value::as_str);
+        Some((file("keyPath")?, file("certPath")?))
+    }
 }
 
 impl KeyName {

@@ -13,6 +13,9 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
+    /// Neither a JSON object nor a tagged COSE_Sign1.
+    #[error("envelope begins like neither a JWS nor a COSE_Sign1 with its tag")]
+    UnknownFormat,
     /// More bytes than an envelope may have.
     #[error("envelope of {0} bytes is over the limit of {limit} bytes", limit = limits::ENVELOPE_BYTES)]
     TooLarge(usize),

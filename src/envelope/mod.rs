@@ -20,7 +20,7 @@ pub use error::EnvelopeError;
 pub use payload::{PAYLOAD_MEDIA_TYPE, Payload, PayloadError};
 
 use crate::{
-    algorithm::KeySpec,
+    algorithm::{HashAlgorithm, KeySpec},
     crypto, limits,
     x509::{CertificateChain, Purpose},
 };
@@ -79,6 +79,23 @@ impl EnvelopeFormat {
         [Self::Jws, Self::Cose].into_iter().find(|format| format.media_type() == media_type)
     }
 
+    /// The format that bytes begin like: JWS with `{`, COSE with the tag of COSE_Sign1. Whether they are one is
+    /// for [`Envelope::parse`] to say.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match bytes.trim_ascii_start().first()? {
+            b'{' => Some(Self::Jws),
+            0xd2 => Some(Self::Cose),
+            _ => None,
+        }
+    }
+
+    /// The format of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Jws, Self::Cose].into_iter().find(|format| format.name() == name)
+    }
+
     /// The name that command lines and file names use: `jws` or `cose`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -108,6 +125,35 @@ impl Envelope {
             EnvelopeFormat::Jws => jws::parse(bytes),
             EnvelopeFormat::Cose => cose::parse(bytes),
         }
+    }
+
+    /// Reads an envelope of either format, which its first byte tells.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn parse_any(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        let format = EnvelopeFormat::of(bytes).ok_or(EnvelopeError::UnknownFormat)?;
+        Self::parse(format, bytes)
+    }
+
+    /// The format.
+    #[must_use]
+    pub const fn format(&self) -> EnvelopeFormat {
+        self.content.format
+    }
+
+    /// The key spec whose algorithm the envelope names.
+    #[must_use]
+    pub const fn algorithm(&self) -> KeySpec {
+        self.algorithm
+    }
+
+    /// The hash by which the digest of a signed file is made: that of the leaf's key, and not the one that the
+    /// payload names (signature-specification.md, "Payload").
+    #[must_use]
+    pub fn blob_hash(&self) -> HashAlgorithm {
+        let leaf = self.content.chain.leaf().public_key().key_spec();
+        leaf.unwrap_or(self.algorithm).hash()
     }
 
     /// Verifies integrity: the algorithm against the leaf's key, the signature over the bytes as they

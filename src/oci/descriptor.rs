@@ -32,4 +32,10 @@ impl Descriptor {
         let media_type = media_type.into();
         Self { media_type, digest, size, artifact_type: None, annotations: BTreeMap::new() }
     }
+
+    /// The same without annotations, which whoever lists a descriptor may add.
+    #[must_use]
+    pub fn without_annotations(&self) -> Self {
+        Self { annotations: BTreeMap::new(), ..self.clone() }
+    }
 }

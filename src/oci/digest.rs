@@ -1,6 +1,10 @@
 //! Content digests: `sha256:<64 hex digits>`, and SHA-384 and SHA-512 alike.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +42,15 @@ impl Digest {
     #[must_use]
     pub fn of(hash: HashAlgorithm, data: &[u8]) -> Self {
         Self::from_bytes(hash, &crypto::digest(hash, data))
+    }
+
+    /// The digest of all that `reader` gives, and how many bytes that is. Memory is constant.
+    ///
+    /// # Errors
+    /// The reader's.
+    pub fn of_reader(hash: HashAlgorithm, reader: impl Read) -> io::Result<(Self, u64)> {
+        let (digest, size) = crypto::digest_reader(hash, reader)?;
+        Ok((Self::from_bytes(hash, &digest), size))
     }
 
     pub(crate) fn from_bytes(hash: HashAlgorithm, bytes: &[u8]) -> Self {

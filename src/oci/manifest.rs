@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Descriptor, Digest};
 use crate::{algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, x509::CertificateChain};
 
 /// Media type of an image manifest.
 pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of an image index.
+pub const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 /// Media type of the config blob `{}`.
 pub const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// The type that marks a signature manifest, as `config.mediaType` or `artifactType`.
@@ -47,6 +50,33 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
+/// An image index, also that of an image layout. Members that are not known here are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Index {
+    /// Always 2.
+    pub schema_version: u32,
+    /// [`INDEX_MEDIA_TYPE`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// What it lists.
+    pub manifests: Vec<Listed>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// What an index lists. Members that are not known here, such as the platform, are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The manifest.
+    #[serde(flatten)]
+    pub descriptor: Descriptor,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
 impl Manifest {
     /// The manifest of an artifact of that type, with one layer and an empty config.
     #[must_use]
@@ -79,7 +109,7 @@ impl Manifest {
         let subject =
             Descriptor::new(subject.media_type.as_str(), subject.digest.clone(), subject.size);
         let annotations = [
-            (THUMBPRINT_ANNOTATION, serde_json::Value::from(thumbprints).to_string()),
+            (THUMBPRINT_ANNOTATION, Value::from(thumbprints).to_string()),
             (CREATED_ANNOTATION, created.to_owned()),
         ];
         Self {
@@ -101,12 +131,52 @@ impl Manifest {
         Some((EnvelopeFormat::from_media_type(&layer.media_type)?, layer))
     }
 
+    /// The same signature with its type as `artifactType`, the form that the specification recommends and
+    /// released notation CLIs do not find in image layouts.
+    #[must_use]
+    pub fn with_artifact_type(mut self) -> Self {
+        self.artifact_type = Some(SIGNATURE_MEDIA_TYPE.to_owned());
+        self.config = empty_config(EMPTY_MEDIA_TYPE);
+        self
+    }
+
     /// Whether this manifest says that it is a signature, in either form.
     #[must_use]
     pub fn is_signature(&self) -> bool {
         self.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
             || self.config.media_type == SIGNATURE_MEDIA_TYPE
     }
+
+    /// Whether this manifest says that it is a signature of that artifact.
+    #[must_use]
+    pub fn is_signature_of(&self, artifact: &Descriptor) -> bool {
+        let subject = self.subject.as_ref().map(|subject| &subject.digest);
+        self.is_signature() && subject == Some(&artifact.digest)
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        let media_type = Some(INDEX_MEDIA_TYPE.to_owned());
+        Self { schema_version: 2, media_type, manifests: Vec::new(), other: Map::new() }
+    }
+}
+
+impl From<Descriptor> for Listed {
+    fn from(descriptor: Descriptor) -> Self {
+        Self { descriptor, other: Map::new() }
+    }
+}
+
+/// The fingerprints in [`THUMBPRINT_ANNOTATION`], SHA-256 in lower-case hex; `None` where the annotation is
+/// missing or of another form. Nobody has signed it.
+#[must_use]
+pub fn thumbprints(annotations: &BTreeMap<String, String>) -> Option<Vec<String>> {
+    let listed: Vec<String> = serde_json::from_str(annotations.get(THUMBPRINT_ANNOTATION)?).ok()?;
+    let is_hex = |text: &String| {
+        text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    Some(listed).filter(|listed| !listed.is_empty() && listed.iter().all(is_hex))
 }
 
 fn empty_config(media_type: &str) -> Descriptor {

@@ -7,6 +7,6 @@ mod manifest;
 pub use descriptor::Descriptor;
 pub use digest::{Digest, DigestError};
 pub use manifest::{
-    CREATED_ANNOTATION, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest,
-    SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION,
+    CREATED_ANNOTATION, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, Listed,
+    MANIFEST_MEDIA_TYPE, Manifest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION, thumbprints,
 };

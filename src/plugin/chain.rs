@@ -15,6 +15,19 @@ pub(super) struct SigningChain {
     pub(super) key_spec: KeySpec,
 }
 
+/// The chain that a key signs with, put in order and held against the certificate requirements, the host's time
+/// and `min-validity`.
+///
+/// # Errors
+/// [`Fault`]; no service is asked.
+pub fn signing_chain(
+    key_id: &KeyUri,
+    config: &Config,
+    host: &dyn Host,
+) -> Result<CertificateChain, Fault> {
+    Ok(SigningChain::load(key_id, config, host)?.chain)
+}
+
 impl SigningChain {
     /// Reads the chain that plugin config `cert-chain` names, or else the one that `key add` stored,
     /// puts it in order, and holds it against the certificate requirements, the time, and

@@ -15,6 +15,7 @@ mod message;
 mod serve;
 
 pub use answer::{Host, HostError, answer};
+pub use chain::signing_chain;
 pub use config::{CERT_CHAIN, Config, ConfigError, ConfigKey, KEYS, Mode, check_config};
 pub use error::{ErrorCode, ErrorResponse, Fault, PluginError};
 pub use message::{

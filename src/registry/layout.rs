@@ -1,28 +1,49 @@
-//! Image layouts in a folder (OCI image specification 1.1, "OCI Image Layout").
+//! Image layouts, in a folder or in a tar (OCI image specification 1.1, "OCI Image Layout").
 //!
 //! Blobs are written before the manifests that name them and the index last, each by rename, so a layout
-//! never names what it does not hold.
+//! never names what it does not hold. Bytes are read only by a descriptor, and only where they have its digest.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::VecDeque,
+    future::ready,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+pub use super::tar_layout::TarError;
+use super::{
+    Content, Listing, Repository, RepositoryError, RepositoryErrorKind, RepositoryFuture,
+    Unreadable, tar_layout::TarFiles,
+};
 use crate::{
     algorithm::HashAlgorithm,
     fs::{self, FileError},
     limits,
-    oci::{Descriptor, Digest, MANIFEST_MEDIA_TYPE, Manifest},
+    oci::{
+        Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, Listed,
+        MANIFEST_MEDIA_TYPE, Manifest,
+    },
 };
 
-const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const MARKER: &str = "oci-layout";
+pub(super) const INDEX: &str = "index.json";
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const LAYOUT_FILE: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+const MARKER_BYTES: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 const FILE_MODE: u32 = 0o644;
 
 /// An image layout.
 #[derive(Debug, Clone)]
 pub struct ImageLayout {
-    root: PathBuf,
+    name: PathBuf,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Folder(PathBuf),
+    Tar(TarFiles),
 }
 
 /// What is wrong with an image layout.
@@ -32,19 +53,54 @@ pub enum LayoutError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The folder is no image layout of version 1.0.0.
+    /// A tar cannot be read.
+    #[error("image layout {path} cannot be read")]
+    Tar {
+        /// The tar.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: TarError,
+    },
+    /// No image layout of version 1.0.0.
     #[error("{0} is not an image layout: its file oci-layout is missing or of another version")]
     NoLayout(PathBuf),
     /// `index.json` or a manifest is not what it should be.
     #[error("{0} is not the JSON it should be")]
-    Malformed(PathBuf, #[source] serde_json::Error),
+    Malformed(String, #[source] serde_json::Error),
     /// A tag or digest that the index does not list.
-    #[error("{reference:?} is not in the index of {root}")]
+    #[error("{reference:?} is not in the index of {layout}")]
     NotFound {
         /// The tag or digest.
         reference: String,
-        /// The layout's folder.
-        root: PathBuf,
+        /// The layout.
+        layout: PathBuf,
+    },
+    /// No tag or digest is given, and the layout holds none or several artifacts.
+    #[error("{layout} holds {count} artifacts, and none of them is named")]
+    NotNamed {
+        /// The layout.
+        layout: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// A tag that two manifests have.
+    #[error("tag {tag:?} stands for {count} manifests in the index of {layout}")]
+    Ambiguous {
+        /// The tag.
+        tag: String,
+        /// How many.
+        count: usize,
+        /// The layout.
+        layout: PathBuf,
+    },
+    /// A blob that the index names and that is not there.
+    #[error("blob {digest} is missing in {layout}")]
+    NoBlob {
+        /// The blob.
+        digest: Digest,
+        /// The layout.
+        layout: PathBuf,
     },
     /// A blob's bytes are not those that its name promises.
     #[error("blob {0} does not have that digest")]
@@ -67,68 +123,90 @@ pub enum LayoutError {
         /// Bytes by the descriptor.
         size: u64,
     },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Index {
-    schema_version: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    media_type: Option<String>,
-    manifests: Vec<Descriptor>,
+    /// A file of a tar that is larger than it may be.
+    #[error("tar entry {name:?} of {size} bytes is over the limit of {limit} bytes")]
+    LargeEntry {
+        /// The entry.
+        name: String,
+        /// Its bytes.
+        size: u64,
+        /// The limit.
+        limit: usize,
+    },
+    /// A tar is only read.
+    #[error("{0} is a tar, and only image layouts in folders are written")]
+    ReadOnly(PathBuf),
 }
 
 impl ImageLayout {
-    /// Opens a layout.
+    /// Opens a layout: a folder, or a tar with one in it.
     ///
     /// # Errors
     /// [`LayoutError::NoLayout`], or the file's error.
-    pub fn open(root: impl Into<PathBuf>) -> Result<Self, LayoutError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct LayoutFile {
-            image_layout_version: String,
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
+        let name = path.into();
+        if !name.is_file() {
+            return Self { source: Source::Folder(name.clone()), name }.checked();
         }
-        let layout = Self { root: root.into() };
-        let file = layout.root.join("oci-layout");
-        let bytes = fs::read_bounded(&file, limits::CONFIG_FILE_BYTES)?;
-        match serde_json::from_slice::<LayoutFile>(&bytes) {
-            Ok(file) if file.image_layout_version == "1.0.0" => Ok(layout),
-            _ => Err(LayoutError::NoLayout(layout.root)),
+        match TarFiles::open(&name) {
+            Ok(files) => Self { name, source: Source::Tar(files) }.checked(),
+            Err(source) => Err(LayoutError::Tar { path: name, source }),
         }
     }
 
-    /// Opens a layout, after making one where there is none.
+    /// Reads a layout in a tar, to its end; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// [`LayoutError::Tar`], [`LayoutError::NoLayout`].
+    pub fn from_tar(name: &str, reader: impl Read) -> Result<Self, LayoutError> {
+        let name = PathBuf::from(name);
+        match TarFiles::from_reader(reader) {
+            Ok(files) => Self { name, source: Source::Tar(files) }.checked(),
+            Err(source) => Err(LayoutError::Tar { path: name, source }),
+        }
+    }
+
+    /// Opens a layout in a folder, after making one where there is none.
     ///
     /// # Errors
     /// [`LayoutError`].
     pub fn open_or_create(root: impl Into<PathBuf>) -> Result<Self, LayoutError> {
-        let layout = Self { root: root.into() };
-        if !layout.root.join("oci-layout").exists() {
-            let empty = Index {
-                schema_version: 2,
-                media_type: Some(INDEX_MEDIA_TYPE.to_owned()),
-                manifests: vec![],
-            };
-            layout.write_index(&empty)?;
-            fs::write_atomic(&layout.root.join("oci-layout"), LAYOUT_FILE, FILE_MODE)?;
+        let root = root.into();
+        let layout = Self { name: root.clone(), source: Source::Folder(root.clone()) };
+        if !root.join(MARKER).exists() {
+            layout.write_index(&Index::default())?;
+            fs::write_atomic(&root.join(MARKER), MARKER_BYTES, FILE_MODE)?;
         }
-        Self::open(layout.root)
+        layout.checked()
     }
 
-    /// The layout's folder.
+    fn checked(self) -> Result<Self, LayoutError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Marker {
+            image_layout_version: String,
+        }
+        let no_layout = || LayoutError::NoLayout(self.name.clone());
+        let bytes = self.file(MARKER, limits::CONFIG_FILE_BYTES)?.ok_or_else(no_layout)?;
+        match serde_json::from_slice::<Marker>(&bytes) {
+            Ok(file) if file.image_layout_version == "1.0.0" => Ok(self),
+            _ => Err(no_layout()),
+        }
+    }
+
+    /// The layout's folder or tar.
     #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
+    pub fn path(&self) -> &Path {
+        &self.name
     }
 
     /// Writes a blob, and gives its descriptor.
     ///
     /// # Errors
-    /// [`LayoutError::File`].
+    /// [`LayoutError::File`], [`LayoutError::ReadOnly`].
     pub fn push_blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, LayoutError> {
         let digest = Digest::of(HashAlgorithm::Sha256, bytes);
-        fs::write_atomic(&self.blob_path(&digest), bytes, FILE_MODE)?;
+        fs::write_atomic(&self.folder()?.join(blob_name(&digest)), bytes, FILE_MODE)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(Descriptor::new(media_type, digest, size))
     }
@@ -144,33 +222,71 @@ impl ImageLayout {
         tag: Option<&str>,
     ) -> Result<Descriptor, LayoutError> {
         let bytes = serde_json::to_vec(manifest)
-            .map_err(|error| LayoutError::Malformed(self.root.clone(), error))?;
+            .map_err(|error| LayoutError::Malformed("manifest".to_owned(), error))?;
+        let _lock = fs::lock_folder_in_turn(self.folder()?)?;
         let descriptor = self.push_blob(MANIFEST_MEDIA_TYPE, &bytes)?;
         let mut listed = descriptor.clone();
         if let Some(tag) = tag {
             listed.annotations.insert(REF_NAME.to_owned(), tag.to_owned());
         }
         let mut index = self.read_index()?;
-        index.manifests.retain(|known| {
-            known.digest != listed.digest && (tag.is_none() || ref_name(known) != tag)
-        });
-        index.manifests.push(listed);
+        if tag.is_some() {
+            index.manifests.retain(|known| ref_name(&known.descriptor) != tag);
+        }
+        let is_same = |known: &Listed| known.descriptor.digest == listed.digest;
+        index.manifests.retain(|known| !is_same(known) || ref_name(&known.descriptor).is_some());
+        if tag.is_some() || !index.manifests.iter().any(is_same) {
+            index.manifests.push(listed.clone().into());
+        }
         self.write_index(&index)?;
         Ok(descriptor)
     }
 
-    /// Finds the descriptor of a tag or a digest in the index.
+    /// Finds the descriptor of a tag or a digest: in the index, a digest also in the indexes that it names.
     ///
     /// # Errors
-    /// [`LayoutError::NotFound`], or the index's error.
+    /// [`LayoutError::NotFound`], [`LayoutError::Ambiguous`], or the index's error.
     pub fn resolve(&self, reference: &str) -> Result<Descriptor, LayoutError> {
-        let found = self.read_index()?.manifests.into_iter().find(|listed| {
-            listed.digest.as_str() == reference || ref_name(listed) == Some(reference)
-        });
-        found.ok_or_else(|| LayoutError::NotFound {
-            reference: reference.to_owned(),
-            root: self.root.clone(),
-        })
+        let index = self.read_index()?;
+        let not_found =
+            || LayoutError::NotFound { reference: reference.to_owned(), layout: self.name.clone() };
+        let found = match reference.parse::<Digest>() {
+            Ok(digest) => self.find(index, &digest),
+            Err(_) => {
+                let mut tagged = index.manifests.into_iter().map(|listed| listed.descriptor);
+                let mut tagged =
+                    tagged.by_ref().filter(|listed| ref_name(listed) == Some(reference));
+                let found = tagged.next();
+                let other = |other: &Descriptor| {
+                    found.as_ref().is_some_and(|found| found.digest != other.digest)
+                };
+                let count = 1 + tagged.filter(other).count();
+                if count > 1 {
+                    let (tag, layout) = (reference.to_owned(), self.name.clone());
+                    return Err(LayoutError::Ambiguous { tag, count, layout });
+                }
+                found
+            }
+        };
+        found.map(|found| found.without_annotations()).ok_or_else(not_found)
+    }
+
+    /// The only artifact of the layout that is no signature.
+    ///
+    /// # Errors
+    /// [`LayoutError::NotNamed`] where there is not exactly one, or the index's error.
+    pub fn only_artifact(&self) -> Result<Descriptor, LayoutError> {
+        let is_artifact = |entry: &Descriptor| {
+            self.manifest(entry).map_or(true, |manifest| manifest.subject.is_none())
+        };
+        let mut listed = self.listed()?;
+        listed.retain(is_artifact);
+        listed.sort_by(|one, other| one.digest.cmp(&other.digest));
+        listed.dedup_by(|one, other| one.digest == other.digest);
+        match listed.as_slice() {
+            [artifact] => Ok(artifact.without_annotations()),
+            _ => Err(LayoutError::NotNamed { layout: self.name.clone(), count: listed.len() }),
+        }
     }
 
     /// Reads a manifest or an envelope, and shows that it is what its descriptor says.
@@ -179,10 +295,13 @@ impl ImageLayout {
     /// [`LayoutError`].
     pub fn read(&self, descriptor: &Descriptor) -> Result<Vec<u8>, LayoutError> {
         let digest = &descriptor.digest;
-        if usize::try_from(descriptor.size).is_ok_and(|size| size > limits::MANIFEST_BYTES) {
+        let too_large =
+            |size: u64| usize::try_from(size).map_or(true, |s| s > limits::MANIFEST_BYTES);
+        if too_large(descriptor.size) {
             return Err(LayoutError::TooLarge { digest: digest.clone(), size: descriptor.size });
         }
-        let bytes = fs::read_bounded(&self.blob_path(digest), limits::MANIFEST_BYTES)?;
+        let no_blob = || LayoutError::NoBlob { digest: digest.clone(), layout: self.name.clone() };
+        let bytes = self.file(&blob_name(digest), limits::MANIFEST_BYTES)?.ok_or_else(no_blob)?;
         let actual = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if actual != descriptor.size {
             let expected = descriptor.size;
@@ -194,40 +313,140 @@ impl ImageLayout {
         Ok(bytes)
     }
 
-    /// The signature manifests that the index lists for `subject`. One that cannot be read is passed
-    /// over, so that it hides no other.
+    /// The signature manifests that the index lists for `subject`, and what in it cannot be read.
     ///
     /// # Errors
     /// The index's error.
-    pub fn signatures(&self, subject: &Descriptor) -> Result<Vec<Manifest>, LayoutError> {
-        let listed = self.read_index()?.manifests.into_iter();
-        let manifests = listed.filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE);
-        let read =
-            |entry: Descriptor| serde_json::from_slice::<Manifest>(&self.read(&entry).ok()?).ok();
-        let about_it = |manifest: &Manifest| {
-            let about = manifest.subject.as_ref().map(|about| &about.digest);
-            manifest.is_signature() && about == Some(&subject.digest)
-        };
-        Ok(manifests.filter_map(read).filter(about_it).collect())
+    pub fn list_signatures(&self, subject: &Descriptor) -> Result<Listing, LayoutError> {
+        let mut listing = Listing::default();
+        let manifests = self.listed()?.into_iter();
+        for entry in manifests.filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE) {
+            match self.manifest(&entry) {
+                Ok(manifest) if manifest.is_signature_of(subject) => {
+                    let mut listed = entry.without_annotations();
+                    listed.annotations = manifest.annotations;
+                    listing.signatures.push(listed);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    listing.unreadable.push(Unreadable { descriptor: entry, error: error.into() });
+                }
+            }
+        }
+        Ok(listing)
     }
 
-    fn blob_path(&self, digest: &Digest) -> PathBuf {
-        self.root.join("blobs").join(digest.algorithm().digest_prefix()).join(digest.hex())
+    fn manifest(&self, descriptor: &Descriptor) -> Result<Manifest, LayoutError> {
+        let bytes = self.read(descriptor)?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            LayoutError::Malformed(format!("manifest {}", descriptor.digest), error)
+        })
+    }
+
+    /// Looks for a digest, in breadth. An index that cannot be read leads nowhere.
+    fn find(&self, index: Index, digest: &Digest) -> Option<Descriptor> {
+        let mut queue: VecDeque<(usize, Descriptor)> =
+            index.manifests.into_iter().map(|listed| (1, listed.descriptor)).collect();
+        for _ in 0..limits::INDEX_MANIFESTS {
+            let (depth, listed) = queue.pop_front()?;
+            if listed.digest == *digest {
+                return Some(listed);
+            }
+            if listed.media_type == INDEX_MEDIA_TYPE && depth < limits::INDEX_DEPTH {
+                let below = self.read(&listed).ok();
+                let below = below.and_then(|bytes| serde_json::from_slice::<Index>(&bytes).ok());
+                let manifests = below.into_iter().flat_map(|below| below.manifests);
+                queue.extend(manifests.map(|listed| (depth + 1, listed.descriptor)));
+            }
+        }
+        None
+    }
+
+    /// The bytes of a file of the layout; `None` where it is not there.
+    fn file(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, LayoutError> {
+        match &self.source {
+            Source::Tar(files) => files.get(name, limit).map(|file| Ok(file?.to_vec())).transpose(),
+            Source::Folder(root) => match fs::read_bounded(&root.join(name), limit) {
+                Err(error) if error.is_not_found() => Ok(None),
+                read => Ok(Some(read?)),
+            },
+        }
+    }
+
+    fn folder(&self) -> Result<&Path, LayoutError> {
+        match &self.source {
+            Source::Folder(root) => Ok(root),
+            Source::Tar(_) => Err(LayoutError::ReadOnly(self.name.clone())),
+        }
     }
 
     fn read_index(&self) -> Result<Index, LayoutError> {
-        let path = self.root.join("index.json");
-        let bytes = fs::read_bounded(&path, limits::MANIFEST_BYTES)?;
-        serde_json::from_slice(&bytes).map_err(|error| LayoutError::Malformed(path, error))
+        let no_layout = || LayoutError::NoLayout(self.name.clone());
+        let bytes = self.file(INDEX, limits::LAYOUT_INDEX_BYTES)?.ok_or_else(no_layout)?;
+        let name = || self.name.join(INDEX).display().to_string();
+        serde_json::from_slice(&bytes).map_err(|error| LayoutError::Malformed(name(), error))
+    }
+
+    fn listed(&self) -> Result<Vec<Descriptor>, LayoutError> {
+        Ok(self.read_index()?.manifests.into_iter().map(|listed| listed.descriptor).collect())
     }
 
     fn write_index(&self, index: &Index) -> Result<(), LayoutError> {
-        let path = self.root.join("index.json");
-        match serde_json::to_vec(index) {
-            Ok(bytes) => Ok(fs::write_atomic(&path, &bytes, FILE_MODE)?),
-            Err(error) => Err(LayoutError::Malformed(path, error)),
-        }
+        let bytes = serde_json::to_vec(index)
+            .map_err(|error| LayoutError::Malformed(INDEX.to_owned(), error))?;
+        Ok(fs::write_atomic(&self.folder()?.join(INDEX), &bytes, FILE_MODE)?)
     }
+}
+
+impl Repository for ImageLayout {
+    fn resolve<'a>(&'a self, reference: &'a str) -> RepositoryFuture<'a, Descriptor> {
+        Box::pin(ready(Self::resolve(self, reference).map_err(Into::into)))
+    }
+
+    fn read<'a>(
+        &'a self,
+        descriptor: &'a Descriptor,
+        _content: Content,
+    ) -> RepositoryFuture<'a, Vec<u8>> {
+        Box::pin(ready(Self::read(self, descriptor).map_err(Into::into)))
+    }
+
+    fn signatures<'a>(&'a self, subject: &'a Descriptor) -> RepositoryFuture<'a, Listing> {
+        Box::pin(ready(self.list_signatures(subject).map_err(Into::into)))
+    }
+
+    fn push_signature<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+        envelope: &'a [u8],
+    ) -> RepositoryFuture<'a, Descriptor> {
+        let push = || {
+            let media_type = manifest.envelope().map_or("", |(format, _)| format.media_type());
+            self.push_blob(EMPTY_MEDIA_TYPE, EMPTY_CONFIG)?;
+            self.push_blob(media_type, envelope)?;
+            self.push_manifest(manifest, None)
+        };
+        Box::pin(ready(push().map_err(|error: LayoutError| error.into())))
+    }
+}
+
+impl From<LayoutError> for RepositoryError {
+    fn from(error: LayoutError) -> Self {
+        let kind = match &error {
+            LayoutError::NoLayout(_)
+            | LayoutError::NotFound { .. }
+            | LayoutError::NotNamed { .. }
+            | LayoutError::NoBlob { .. } => RepositoryErrorKind::NotFound,
+            LayoutError::ReadOnly(_) => RepositoryErrorKind::ReadOnly,
+            LayoutError::File(_) => RepositoryErrorKind::Other,
+            _ => RepositoryErrorKind::BadContent,
+        };
+        Self::new(kind, error)
+    }
+}
+
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm().digest_prefix(), digest.hex())
 }
 
 fn ref_name(descriptor: &Descriptor) -> Option<&str> {

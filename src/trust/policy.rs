@@ -340,6 +340,17 @@ impl BlobPolicy {
     }
 }
 
+impl Statement {
+    /// The stores whose certificates it trusts; none at the level `skip`.
+    #[must_use]
+    pub fn trust_stores(&self) -> &[TrustStore] {
+        match &self.verification {
+            Verification::Skip => &[],
+            Verification::Verify(requirements) => &requirements.trust_stores,
+        }
+    }
+}
+
 impl FromStr for TrustStore {
     type Err = Constraint;
 

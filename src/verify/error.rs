@@ -25,6 +25,14 @@ pub enum CheckError {
         /// The artifact's.
         actual: String,
     },
+    /// A file's digest is by another hash than that of the signer's key (signature-specification.md, "Payload").
+    #[error("file is digested by {actual}, and the hash of the signer's key is {hash}")]
+    OtherHash {
+        /// The hash of the digest at hand.
+        actual: &'static str,
+        /// The hash of the signer's key.
+        hash: &'static str,
+    },
     /// An artifact of another size was signed.
     #[error("signature is about {signed} bytes, and the artifact has {actual}")]
     OtherSize {

@@ -10,28 +10,45 @@ use super::{
     outcome::{Ledger, Refused},
 };
 use crate::{
+    algorithm::{HashAlgorithm, KeySpec},
     envelope::{Envelope, SignedContent, SigningScheme},
-    oci::Descriptor,
+    oci::{Descriptor, Digest},
     trust::{
         Action, Requirements, Statement, StoreType, TrustAnchors, Verification, VerifyTimestamp,
     },
 };
 
+/// Why nothing is verified at the level `skip`.
+pub(super) const SKIPPED: &str = "the policy skips all checks";
+
 /// What a signature has to be about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// Media type, digest and size of the artifact at hand.
-    pub descriptor: Descriptor,
+    /// Digest of the artifact at hand.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// Its media type; `None`: whatever was signed.
+    pub media_type: Option<String>,
     /// Metadata that has to have been signed with it.
     pub user_metadata: BTreeMap<String, String>,
+    is_blob: bool,
 }
 
 impl Artifact {
-    /// An artifact of which no metadata is asked.
+    /// The artifact that a manifest describes. No metadata is asked for.
     #[must_use]
-    pub const fn new(descriptor: Descriptor) -> Self {
-        Self { descriptor, user_metadata: BTreeMap::new() }
+    pub fn oci(manifest: &Descriptor) -> Self {
+        let Descriptor { media_type, digest, size, .. } = manifest.clone();
+        let media_type = Some(media_type);
+        Self { digest, size, media_type, user_metadata: BTreeMap::new(), is_blob: false }
+    }
+
+    /// A file, whose digest is by [`Envelope::blob_hash`]. Neither media type nor metadata is asked for.
+    #[must_use]
+    pub const fn blob(digest: Digest, size: u64) -> Self {
+        Self { digest, size, media_type: None, user_metadata: BTreeMap::new(), is_blob: true }
     }
 }
 
@@ -51,12 +68,9 @@ pub fn evaluate(
     at: UtcDateTime,
 ) -> Result<Accepted, Rejected> {
     let mut ledger = Ledger::new(&statement.name, at);
-    let requirements = match &statement.verification {
-        Verification::Verify(requirements) => requirements,
-        Verification::Skip => {
-            ledger.skip(Check::Integrity, "the policy skips all checks");
-            return Ok(Accepted::Skipped(ledger.outcome));
-        }
+    let Verification::Verify(requirements) = &statement.verification else {
+        ledger.skip(Check::Integrity, SKIPPED);
+        return Ok(Accepted::Skipped(ledger.outcome));
     };
     let evaluation = Evaluation { artifact, requirements, anchors, at };
     match evaluation.run(envelope, &mut ledger) {
@@ -105,7 +119,13 @@ impl Evaluation<'_> {
 
     fn is_about_the_artifact(&self, content: &SignedContent) -> Result<(), CheckError> {
         let signed = content.payload()?.target_artifact;
-        let Descriptor { media_type, digest, size, .. } = &self.artifact.descriptor;
+        let Artifact { digest, size, media_type, is_blob, .. } = self.artifact;
+        let hash = content.certificate_chain().leaf().public_key().key_spec().map(KeySpec::hash);
+        if *is_blob && Some(digest.algorithm()) != hash {
+            let (actual, hash) =
+                (digest.algorithm().name(), hash.map_or("none", HashAlgorithm::name));
+            return Err(CheckError::OtherHash { actual, hash });
+        }
         if signed.digest != *digest {
             let (signed, actual) = (signed.digest.to_string(), digest.to_string());
             return Err(CheckError::OtherDigest { signed, actual });
@@ -113,11 +133,13 @@ impl Evaluation<'_> {
         if signed.size != *size {
             return Err(CheckError::OtherSize { signed: signed.size, actual: *size });
         }
-        if signed.media_type != *media_type {
-            let (signed, actual) = (signed.media_type, media_type.clone());
-            return Err(CheckError::OtherMediaType { signed, actual });
+        match media_type {
+            Some(actual) if signed.media_type != *actual => {
+                let (signed, actual) = (signed.media_type, actual.clone());
+                Err(CheckError::OtherMediaType { signed, actual })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// A certificate of the chain stands in a store of the signing scheme's type, and the leaf's subject is

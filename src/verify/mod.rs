@@ -6,9 +6,14 @@
 mod error;
 mod evaluate;
 mod outcome;
+mod verifier;
 
 pub use error::CheckError;
 pub use evaluate::{Artifact, evaluate};
 pub use outcome::{
     Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, Verified,
+};
+pub use verifier::{
+    AcceptedArtifact, Refusal, RefusedSignature, SignatureSource, Tried, Verifier, VerifyError,
+    read_signature,
 };

@@ -5,10 +5,10 @@ use std::{error::Error, fmt};
 use serde::{Serialize, Serializer};
 use time::UtcDateTime;
 
-use super::CheckError;
+use super::{CheckError, evaluate::SKIPPED};
 use crate::{
     envelope::SignedContent,
-    trust::{Action, RevocationAction},
+    trust::{Action, RevocationAction, Statement, Verification},
     x509::{Certificate, Name, Rfc3339},
 };
 
@@ -112,6 +112,18 @@ pub struct Rejected {
 }
 
 impl Accepted {
+    /// What a statement of the level `skip` gives to whatever there is, signed or not; `None` for every other
+    /// level.
+    #[must_use]
+    pub fn by_skipping(statement: &Statement, at: UtcDateTime) -> Option<Self> {
+        if statement.verification != Verification::Skip {
+            return None;
+        }
+        let mut ledger = Ledger::new(&statement.name, at);
+        ledger.skip(Check::Integrity, SKIPPED);
+        Some(Self::Skipped(ledger.outcome))
+    }
+
     /// Every check.
     #[must_use]
     pub const fn outcome(&self) -> &Outcome {
@@ -168,6 +180,15 @@ impl Outcome {
     pub fn refusal(&self) -> Option<(Check, &CheckError)> {
         self.checks.iter().find_map(|result| match &result.verdict {
             CheckVerdict::FailedEnforced(error) => Some((result.check, error)),
+            _ => None,
+        })
+    }
+
+    /// The checks that failed, each with its reason and the causes of that: enforced ones and logged ones.
+    pub fn failures(&self) -> impl Iterator<Item = (Check, bool, String)> {
+        self.checks.iter().filter_map(|result| match &result.verdict {
+            CheckVerdict::FailedEnforced(error) => Some((result.check, true, in_one_line(error))),
+            CheckVerdict::FailedLogged(error) => Some((result.check, false, in_one_line(error))),
             _ => None,
         })
     }
@@ -243,12 +264,24 @@ impl Serialize for CheckVerdict {
         }
         let (verdict, reason) = match self {
             Self::Passed => ("passed", None),
-            Self::FailedEnforced(error) => ("failedEnforced", Some(error.to_string())),
-            Self::FailedLogged(error) => ("failedLogged", Some(error.to_string())),
+            Self::FailedEnforced(error) => ("failedEnforced", Some(in_one_line(error))),
+            Self::FailedLogged(error) => ("failedLogged", Some(in_one_line(error))),
             Self::Skipped(why) => ("skipped", Some((*why).to_owned())),
         };
         Wire { verdict, reason }.serialize(serializer)
     }
+}
+
+/// An error and its causes, each level once: a transparent error says what its source says.
+fn in_one_line(error: &CheckError) -> String {
+    let mut levels = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        levels.push(error.to_string());
+        cause = error.source();
+    }
+    levels.dedup();
+    levels.join(": ")
 }
 
 fn as_rfc3339<S: Serializer>(time: &UtcDateTime, serializer: S) -> Result<S::Ok, S::Error> {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Directories, PolicyFile, PolicyKind},
-    trust::OciPolicy,
+    trust::{BlobPolicy, OciPolicy, Parsed, PolicyError},
 };
 
 /// Check, explain and install trust policies (trustpolicy.json).
@@ -80,7 +80,22 @@ fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
 /// The policy for artifacts that is in force, read.
 pub(super) fn for_artifacts() -> Result<(PolicyFile, OciPolicy), Failure> {
     let file = installed(PolicyKind::Oci)?;
-    let parsed = OciPolicy::parse(&file.bytes).map_err(|error| {
+    let parsed = OciPolicy::parse(&file.bytes);
+    usable(file, parsed)
+}
+
+/// The policy for files that is in force, read.
+pub(super) fn for_files() -> Result<(PolicyFile, BlobPolicy), Failure> {
+    let file = installed(PolicyKind::Blob)?;
+    let parsed = BlobPolicy::parse(&file.bytes);
+    usable(file, parsed)
+}
+
+fn usable<P>(
+    file: PolicyFile,
+    parsed: Result<Parsed<P>, PolicyError>,
+) -> Result<(PolicyFile, P), Failure> {
+    let parsed = parsed.map_err(|error| {
         Failure::new(Exit::NotConfigured, error)
             .context(format!("{} cannot be used", file.path.display()))
             .hint("notation-kms policy check tells all problems")

@@ -23,9 +23,11 @@ use crate::{
     keys::{SigningKey, file::FileKey},
     limits,
     oci::{Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, Manifest},
-    registry::layout::ImageLayout,
+    registry::{Repository, layout::ImageLayout},
     sign::{SignRequest, sign_envelope},
-    x509::{CertificateChain, Name, Rfc3339, parse_bundle},
+    trust::{DirectoryTrustStore, OciPolicy},
+    verify::Verifier,
+    x509::{CertificateChain, Name, Rfc3339},
 };
 use hierarchy::Hierarchy;
 use next_steps::NextSteps;
@@ -60,6 +62,12 @@ struct Quickstart {
     root: PathBuf,
     directories: Directories,
     now: UtcDateTime,
+}
+
+/// A signature that the trust policy accepts.
+struct Signed {
+    signer: Name,
+    envelope: Vec<u8>,
 }
 
 /// What became of a part of it.
@@ -112,30 +120,27 @@ impl Quickstart {
         }
         let layout = ImageLayout::open_or_create(self.root.join("layout"))?;
         let (artifact, step) = pack(&layout, content)?;
-        step.tell(&format!("artifact {}", artifact.digest), layout.root())?;
-        let envelope = self.signature(&layout, &artifact, &keys).await?;
-        let signer = self.verify(&envelope, &artifact)?;
-        output::line(&format!("verified: signed by {signer}, up to the root in the trust store"))?;
-        let refusal = refuse_a_changed_byte(&envelope)?;
+        step.tell(&format!("artifact {}", artifact.digest), layout.path())?;
+        let verified = self.verified(&layout, &artifact, &keys).await?;
+        output::line(&format!(
+            "verified: signed by {}, under the strict trust policy",
+            verified.signer
+        ))?;
+        let refusal = refuse_a_changed_byte(&verified.envelope)?;
         output::line(&format!("refused, with one byte of the payload changed: {refusal}"))?;
         output::line(&NextSteps { root: &self.root, artifact: &artifact }.to_string())
     }
 
-    /// The envelope of an earlier run, else a new one, pushed after its blobs.
-    async fn signature(
+    /// Verifies the artifact under the trust policy, after signing it where that does not hold yet.
+    async fn verified(
         &self,
         layout: &ImageLayout,
         artifact: &Descriptor,
         hierarchy: &Hierarchy,
-    ) -> Result<Vec<u8>, Failure> {
-        for manifest in layout.signatures(artifact)? {
-            let Some(layer) = manifest.layers.first() else { continue };
-            // One that is damaged hides no other, and is no reason to sign nothing.
-            let Ok(envelope) = layout.read(layer) else { continue };
-            if self.verify(&envelope, artifact).is_ok() {
-                output::line("kept: the signature of an earlier run")?;
-                return Ok(envelope);
-            }
+    ) -> Result<Signed, Failure> {
+        if let Ok(signed) = self.verify(layout, artifact).await {
+            output::line("kept: the signature of an earlier run")?;
+            return Ok(signed);
         }
         let chain = &hierarchy.chain;
         let key = FileKey::from_pem_file(&hierarchy.key_path())?;
@@ -143,10 +148,39 @@ impl Quickstart {
         let created = Rfc3339(self.now).to_string();
         let manifest =
             Manifest::signature(artifact, EnvelopeFormat::Jws, &envelope, chain, &created);
-        layout.push_blob(EnvelopeFormat::Jws.media_type(), &envelope)?;
-        let pushed = layout.push_manifest(&manifest, None)?;
+        let pushed = layout.push_signature(&manifest, &envelope).await?;
         output::line(&format!("signed: signature manifest {}", pushed.digest))?;
-        Ok(envelope)
+        self.verify(layout, artifact).await
+    }
+
+    /// What `verify` does, with this folder's trust policy and trust stores.
+    async fn verify(&self, layout: &ImageLayout, artifact: &Descriptor) -> Result<Signed, Failure> {
+        let not_configured = |error| Failure::new(Exit::NotConfigured, error);
+        let policy = fs::read_bounded(&self.directories.trust_policy(), limits::CONFIG_FILE_BYTES)?;
+        let policy = OciPolicy::parse(&policy).map_err(not_configured)?.policy;
+        let statement = &policy
+            .statement_for(&SCOPE.parse()?)
+            .ok_or_else(|| {
+                Failure::message(Exit::NotConfigured, format!("no statement is for {SCOPE}"))
+            })?
+            .statement;
+        let stores = DirectoryTrustStore::new(self.directories.trust_stores());
+        let anchors = stores.read(statement.trust_stores())?.anchors;
+        let verifier = Verifier::new(statement, &anchors, self.now);
+        let accepted = verifier.verify(layout, artifact).await?;
+        let signer = accepted.accepted.signer().map(|signer| signer.subject().clone());
+        let (Some(signer), Some(source)) = (signer, accepted.signature) else {
+            let message = "the trust policy no longer verifies who signed";
+            return Err(Failure::message(Exit::Rejected, message));
+        };
+        let listed = layout.list_signatures(artifact)?.signatures;
+        let listed = listed.into_iter().find(|listed| listed.digest == source.manifest);
+        let listed = listed.ok_or_else(|| Failure::message(Exit::Other, "signature is gone"))?;
+        let manifest: Manifest = serde_json::from_slice(&layout.read(&listed)?)?;
+        let (_, layer) = manifest
+            .envelope()
+            .ok_or_else(|| Failure::message(Exit::Other, "signature has no envelope"))?;
+        Ok(Signed { signer, envelope: layout.read(layer)? })
     }
 
     async fn sign(
@@ -160,27 +194,6 @@ impl Quickstart {
         let mut request = SignRequest::new(EnvelopeFormat::Jws, &payload, attributes);
         request.signing_agent = Some(crate::plugin::SIGNING_AGENT.to_owned());
         Ok(sign_envelope(key, chain, &request).await?)
-    }
-
-    /// Verifies the envelope, its artifact, and its chain up to the root in the trust store.
-    fn verify(&self, envelope: &[u8], artifact: &Descriptor) -> Result<Name, Failure> {
-        let content = Envelope::parse(EnvelopeFormat::Jws, envelope)?.verify()?;
-        if content.payload()?.target_artifact != *artifact {
-            let message = format!("signature is for another artifact than {}", artifact.digest);
-            return Err(Failure::message(Exit::Rejected, message));
-        }
-        let chain = content.certificate_chain();
-        chain.check_validity(self.now)?;
-        let anchor = configuration::anchor_path(&self.directories, chain.root());
-        let trusted = match fs::read_bounded(&anchor, limits::CERTIFICATE_FILE_BYTES) {
-            Err(error) if error.is_not_found() => false,
-            anchor => parse_bundle(&anchor?)?.contains(chain.root()),
-        };
-        if !trusted {
-            let message = format!("root {} is not in the trust store", chain.root().subject());
-            return Err(Failure::message(Exit::Rejected, message));
-        }
-        Ok(chain.leaf().subject().clone())
     }
 }
 

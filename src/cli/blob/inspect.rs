@@ -1,0 +1,53 @@
+//! `blob inspect`
+
+use std::{fmt, path::PathBuf};
+
+use serde::Serialize;
+
+use super::read_signature;
+use crate::{
+    cli::{
+        Outcome,
+        args::OutputArgs,
+        envelope_report::EnvelopeReport,
+        failure::{Exit, Failure},
+        output,
+        tree::Tree,
+    },
+    envelope::Envelope,
+};
+
+/// Show what stands in the signature of a file. No trust policy is asked: nothing of it is proved.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The signature, JWS or COSE
+    signature: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Report {
+    signature: String,
+    #[serde(flatten)]
+    content: EnvelopeReport,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let envelope = Envelope::parse_any(&read_signature(&self.signature)?)
+            .map_err(|error| Failure::new(Exit::Rejected, error))?;
+        let signature = self.signature.display().to_string();
+        let report = Report { signature, content: EnvelopeReport::new(&envelope) };
+        output::data(self.output.format, &report)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tree = Tree::new(self.signature.as_str());
+        self.content.add_to(&mut tree);
+        tree.fmt(f)
+    }
+}

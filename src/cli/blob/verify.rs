@@ -1,0 +1,83 @@
+//! `blob verify`
+
+use std::path::PathBuf;
+
+use super::{digest, read_signature};
+use crate::{
+    cli::{
+        Outcome,
+        args::{self, OutputArgs},
+        failure::{Exit, Failure},
+        policy,
+        verdict::{Report, SignatureRow, StoreArgs},
+    },
+    config,
+    envelope::Envelope,
+    verify::{Accepted, Artifact, Refusal, evaluate},
+};
+
+/// Verify a file and its signature under the trust policy for files (trustpolicy.blob.json).
+///
+/// Timestamps and revocation are not judged yet: a policy that enforces one of them refuses what has it.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The file; - for standard input
+    file: PathBuf,
+    /// The file's signature, JWS or COSE
+    #[arg(long, short = 's', value_name = "FILE")]
+    signature: PathBuf,
+    /// Name of the statement of the trust policy; the global one where this is left out
+    #[arg(long, value_name = "NAME")]
+    policy_name: Option<String>,
+    /// Media type that has to be signed; any where this is left out
+    #[arg(long, value_name = "TYPE")]
+    media_type: Option<String>,
+    /// Metadata that has to be signed; may be repeated
+    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
+    user_metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    stores: StoreArgs,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let user_metadata = args::user_metadata(&self.user_metadata)?;
+        let (file, in_force) = policy::for_files()?;
+        let Some(found) = in_force.statement_for(self.policy_name.as_deref()) else {
+            let message = match &self.policy_name {
+                Some(name) => format!("no statement of {} is named {name:?}", file.path.display()),
+                None => format!("no statement of {} is global", file.path.display()),
+            };
+            let hint = "--policy-name NAME says which statement is meant";
+            return Err(Failure::message(Exit::NotConfigured, message).hint(hint));
+        };
+        let statement = &found.statement;
+        let bytes = read_signature(&self.signature)?;
+        let mut report = Report::new(self.file.display(), statement);
+        let anchors = self.stores.read(statement, &mut report)?;
+        if let Some(skipped) = Accepted::by_skipping(statement, config::now()) {
+            report.accept(skipped, SignatureRow::default());
+            return report.conclude(self.output.format);
+        }
+        let envelope = match Envelope::parse_any(&bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                report.refuse(Refusal::Malformed(error), SignatureRow::default());
+                return report.conclude(self.output.format);
+            }
+        };
+        let (digest, size) = digest(&self.file, envelope.blob_hash())?;
+        report = report.of(&digest);
+        let mut artifact = Artifact::blob(digest, size);
+        artifact.media_type.clone_from(&self.media_type);
+        artifact.user_metadata = user_metadata;
+        let row = SignatureRow::detached(&envelope);
+        match evaluate(&envelope, &artifact, statement, &anchors, config::now()) {
+            Ok(accepted) => report.accept(accepted, row),
+            Err(rejected) => report.refuse(Refusal::Rejected(rejected), row),
+        }
+        report.conclude(self.output.format)
+    }
+}

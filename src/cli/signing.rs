@@ -1,0 +1,189 @@
+//! What `sign` and `blob sign` have in common: the key, its chain, and what goes into the envelope.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use super::{
+    args::{self, OpenKey},
+    failure::{Exit, Failure},
+    host::Machine,
+};
+use crate::{
+    config::{self, Directories, KeyEntry, SigningKeys},
+    envelope::{EnvelopeFormat, Payload, SignedAttributes},
+    keys::KeyUri,
+    limits,
+    oci::Descriptor,
+    plugin::{self, CERT_CHAIN, Config},
+    sign::{SignRequest, sign_envelope},
+    x509::CertificateChain,
+};
+
+/// Names that belong to the specification (signature-specification.md, "Payload").
+const RESERVED_METADATA: &str = "io.cncf.notary";
+
+/// Which key, and how
+#[derive(Debug, clap::Args)]
+pub(super) struct SignerArgs {
+    /// Name of a key that `key add` keeps; the default key where neither this nor --id is given
+    #[arg(long, short = 'k', value_name = "NAME", conflicts_with_all = ["id", "cert_chain"])]
+    key: Option<String>,
+    /// Reference of a key, such as awskms:///alias/release or file:///path/key.pem
+    #[arg(long, value_name = "URI", requires = "cert_chain")]
+    id: Option<KeyUri>,
+    /// Certificates of the key of --id: leaf, issuers and root, in any order
+    #[arg(long, value_name = "FILE", requires = "id")]
+    cert_chain: Option<PathBuf>,
+    /// A setting of the key's provider, such as aws-region=eu-central-1; may be repeated
+    #[arg(long = "plugin-config", value_name = "KEY=VALUE", value_parser = args::key_value)]
+    config: Vec<(String, String)>,
+    /// Format of the signature envelope
+    #[arg(long, value_name = "FORMAT", default_value = "jws", value_parser = format)]
+    signature_format: EnvelopeFormat,
+    /// How long the signature is to be good, such as 12h, 30m or 90d; without end where it is left out
+    #[arg(long, short = 'e', value_name = "DURATION", value_parser = expiry)]
+    expiry: Option<Duration>,
+    /// Metadata to sign with the artifact; may be repeated
+    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
+    user_metadata: Vec<(String, String)>,
+}
+
+/// A key that is ready to sign.
+pub(super) struct Signer {
+    key: OpenKey,
+    pub(super) chain: CertificateChain,
+    pub(super) format: EnvelopeFormat,
+    expiry: Option<Duration>,
+    user_metadata: BTreeMap<String, String>,
+}
+
+impl SignerArgs {
+    /// Finds the key and its chain, and checks all that can be checked before the key is asked.
+    pub(super) fn open(&self) -> Result<Signer, Failure> {
+        let user_metadata = args::user_metadata(&self.user_metadata)?;
+        if let Some(name) = user_metadata.keys().find(|name| name.starts_with(RESERVED_METADATA)) {
+            let message = format!(
+                "user metadata {name:?} begins with {RESERVED_METADATA}, which is reserved"
+            );
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        let (id, settings) = self.key()?;
+        let config =
+            Config::parse(&id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let chain = plugin::signing_chain(&id, &config, &Machine)
+            .map_err(|error| Failure::new(Exit::NotConfigured, error))?;
+        let key = OpenKey::with_config(&id, &config)?;
+        let (format, expiry) = (self.signature_format, self.expiry);
+        Ok(Signer { key, chain, format, expiry, user_metadata })
+    }
+
+    /// The key's reference and its settings; those of the command line come before stored ones.
+    fn key(&self) -> Result<(KeyUri, BTreeMap<String, String>), Failure> {
+        let given = args::plugin_config(&self.config)?;
+        if let (Some(id), Some(chain)) = (&self.id, &self.cert_chain) {
+            let mut settings = given;
+            settings.insert(CERT_CHAIN.to_owned(), args::text_of(chain)?);
+            return Ok((id.clone(), settings));
+        }
+        let keys = SigningKeys::load(&Directories::from_environment()?.signing_keys())?;
+        let name = self.key.as_deref().or(keys.default.as_deref()).ok_or_else(|| {
+            let hint = "--key NAME, or --id URI with --cert-chain FILE, says which; \
+                        key add --default makes one the default";
+            Failure::message(Exit::NotConfigured, "no key is named, and there is no default key")
+                .hint(hint)
+        })?;
+        let (id, mut settings) = stored(keys.find(name)?)?;
+        settings.extend(given);
+        Ok((id, settings))
+    }
+}
+
+/// A key of the list: one of ours, or one in files.
+fn stored(key: &KeyEntry) -> Result<(KeyUri, BTreeMap<String, String>), Failure> {
+    if let Some((key, chain)) = key.local_files() {
+        let settings = [(CERT_CHAIN.to_owned(), chain.to_owned())].into();
+        return Ok((KeyUri::from_file_path(key.as_ref())?, settings));
+    }
+    match (&key.id, &key.plugin_name) {
+        (Some(id), Some(plugin)) if plugin == plugin::NAME => {
+            let id = id.parse().map_err(|error: crate::keys::KeyUriError| {
+                Failure::new(Exit::NotConfigured, error)
+                    .context(format!("key {:?} cannot be used", key.name))
+            })?;
+            Ok((id, key.plugin_config.clone()))
+        }
+        (_, plugin) => {
+            let plugin = plugin.as_deref().unwrap_or("none");
+            let message = format!("key {:?} belongs to the plugin {plugin:?}", key.name);
+            let hint = format!("notation sign --key {} runs that plugin", key.name);
+            Err(Failure::message(Exit::NotConfigured, message).hint(hint))
+        }
+    }
+}
+
+impl Signer {
+    /// The envelope of a signature over `artifact`, made now.
+    pub(super) fn sign(&self, artifact: &Descriptor) -> Result<Vec<u8>, Failure> {
+        let mut target = artifact.without_annotations();
+        target.artifact_type = None;
+        target.annotations.clone_from(&self.user_metadata);
+        let payload = Payload::new(target).to_json();
+        let mut attributes = SignedAttributes::new(config::now());
+        if let Some(expiry) = self.expiry {
+            let duration = time::Duration::try_from(expiry).ok();
+            let expiry = duration.and_then(|d| attributes.signing_time.checked_add(d));
+            let too_late = || Failure::message(Exit::Usage, "expiry is after the year 9999");
+            attributes.expiry = Some(expiry.ok_or_else(too_late)?);
+        }
+        let mut request = SignRequest::new(self.format, &payload, attributes);
+        request.signing_agent = Some(plugin::SIGNING_AGENT.to_owned());
+        self.key.ask(|key| sign_envelope(key, &self.chain, &request))
+    }
+}
+
+fn format(name: &str) -> Result<EnvelopeFormat, String> {
+    EnvelopeFormat::from_name(name).ok_or_else(|| "expected jws or cose".to_owned())
+}
+
+/// Go's notation, which the notation CLI takes (`3h20m`), and days.
+fn expiry(text: &str) -> Result<Duration, String> {
+    let refused =
+        || "expected a duration such as 12h, 3h20m or 90d, of at least one second".to_owned();
+    let mut seconds = 0u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
+        let (number, unit) = rest.split_at_checked(end).ok_or_else(refused)?;
+        let unit_seconds = match unit.chars().next() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 60 * 60,
+            Some('d') => 24 * 60 * 60,
+            _ => return Err(refused()),
+        };
+        let number = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_seconds));
+        seconds = number.and_then(|n| seconds.checked_add(n)).ok_or_else(refused)?;
+        rest = unit.get(1..).unwrap_or_default();
+    }
+    match seconds {
+        0 => Err(refused()),
+        seconds if seconds > limits::EXPIRY_SECONDS => {
+            Err(format!("expected at most {} seconds", limits::EXPIRY_SECONDS))
+        }
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiries_are_read_as_notation_reads_them_and_in_days() {
+        assert_eq!(expiry("3h20m"), Ok(Duration::from_secs(12_000)));
+        assert_eq!(expiry("90d"), Ok(Duration::from_secs(7_776_000)));
+        for text in ["", "0s", "12", "h", "-1h", "1.5h", "1w", "1 h", "99999999999999999999s"] {
+            assert!(expiry(text).is_err(), "{text:?}");
+        }
+        assert!(expiry("9223372037s").unwrap_err().contains("at most"));
+    }
+}

@@ -1,0 +1,268 @@
+//! What `verify` and `blob verify` have in common: the trust stores of a statement, and the report.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{
+    Outcome as CommandOutcome,
+    failure::{Exit, Failure},
+    list::UnreadableRow,
+    output,
+};
+use crate::{
+    config::Directories,
+    envelope::Envelope,
+    trust::{DirectoryTrustStore, Statement, TrustAnchors},
+    verify::{Accepted, Outcome, Refusal, RefusedSignature, SignatureSource, Tried},
+};
+
+/// Trust stores
+#[derive(Debug, clap::Args)]
+pub(super) struct StoreArgs {
+    /// Follow links in trust stores, as a mounted ConfigMap or Secret has them
+    #[arg(long)]
+    follow_symlinks: bool,
+}
+
+impl StoreArgs {
+    /// Reads the stores of a statement. One that cannot be used vouches for nobody, which is then a matter of
+    /// authenticity, and of the report.
+    pub(super) fn read(
+        &self,
+        statement: &Statement,
+        report: &mut Report,
+    ) -> Result<TrustAnchors, Failure> {
+        let mut anchors = TrustAnchors::new();
+        let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
+        let stores = if self.follow_symlinks { stores.follow_links() } else { stores };
+        for store in statement.trust_stores() {
+            match stores.read([store]) {
+                Ok(read) => {
+                    read.warnings.iter().for_each(|line| output::note(&format!("warning: {line}")));
+                    for certificate in read.anchors.certificates(store) {
+                        anchors.insert(store.clone(), certificate.clone());
+                    }
+                }
+                Err(error) => {
+                    let failure = Failure::new(Exit::NotConfigured, error);
+                    report.store_problems.push(failure.one_line());
+                }
+            }
+        }
+        Ok(anchors)
+    }
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    /// What was asked for, by its name.
+    reference: String,
+    /// The digest of the artifact or the file.
+    artifact: Option<String>,
+    /// The repository that the artifact is judged as; files have none.
+    scope: Option<String>,
+    statement: String,
+    result: Conclusion,
+    /// Who signed, where the result is `verified`.
+    signer: Option<String>,
+    /// Every signature that was looked at, up to the first that is accepted.
+    signatures: Vec<SignatureRow>,
+    /// Manifests that cannot be read, so that nobody knows whether they are signatures.
+    unreadable: Vec<UnreadableRow>,
+    /// Signatures that were not looked at, because there are more than may be.
+    untried: usize,
+    /// Trust stores that cannot be used.
+    store_problems: Vec<String>,
+    #[serde(skip)]
+    exit: Option<Exit>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Conclusion {
+    /// Every check passed.
+    Verified,
+    /// Accepted by a policy that only logs what failed.
+    WithFailures,
+    /// The policy verifies nothing here.
+    Skipped,
+    /// There are signatures, and none is accepted.
+    Rejected,
+    /// There is no signature.
+    Unsigned,
+}
+
+/// A signature, and what became of it.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignatureRow {
+    /// The signature manifest; files have none.
+    manifest: Option<String>,
+    envelope: Option<String>,
+    /// What the signature says of its signer, without any proof.
+    claimed_signer: Option<String>,
+    outcome: Option<Outcome>,
+    /// Why it could not be judged.
+    error: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(reference: impl fmt::Display, statement: &Statement) -> Self {
+        Self {
+            reference: reference.to_string(),
+            artifact: None,
+            scope: None,
+            statement: statement.name.clone(),
+            result: Conclusion::Unsigned,
+            signer: None,
+            signatures: Vec::new(),
+            unreadable: Vec::new(),
+            untried: 0,
+            store_problems: Vec::new(),
+            exit: Some(Exit::Unsigned),
+        }
+    }
+
+    pub(super) fn of(mut self, digest: impl fmt::Display) -> Self {
+        self.artifact = Some(digest.to_string());
+        self
+    }
+
+    pub(super) fn under(mut self, scope: impl fmt::Display) -> Self {
+        self.scope = Some(scope.to_string());
+        self
+    }
+
+    pub(super) fn accept(&mut self, accepted: Accepted, mut row: SignatureRow) {
+        self.exit = None;
+        self.result = match accepted {
+            Accepted::Verified(_) => Conclusion::Verified,
+            Accepted::WithFailures(_) => Conclusion::WithFailures,
+            Accepted::Skipped(_) => Conclusion::Skipped,
+        };
+        self.signer = accepted.signer().map(|signer| signer.subject().to_string());
+        if self.result != Conclusion::Skipped {
+            row.outcome = Some(accepted.into_outcome());
+            self.signatures.push(row);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, refusal: Refusal, mut row: SignatureRow) {
+        self.result = Conclusion::Rejected;
+        let exit = exit_of(&refusal);
+        self.exit = Some(match self.exit {
+            Some(earlier) if earlier != Exit::Unsigned => earlier.first(exit),
+            _ => exit,
+        });
+        match refusal {
+            Refusal::Rejected(rejected) => row.outcome = Some(*rejected.outcome),
+            other => row.error = Some(Failure::from(other).one_line()),
+        }
+        self.signatures.push(row);
+    }
+
+    /// What was tried in vain, in front of what is accepted.
+    pub(super) fn tried(&mut self, tried: Tried) {
+        for RefusedSignature { source, refusal } in tried.refused {
+            self.refuse(refusal, SignatureRow::of(&source));
+        }
+        self.unreadable = tried.unreadable.into_iter().map(UnreadableRow::new).collect();
+        self.untried = tried.untried;
+    }
+
+    /// Prints the report, and gives the exit code: a store that cannot be used comes before a signature that is
+    /// refused for it.
+    pub(super) fn conclude(self, format: output::Format) -> CommandOutcome {
+        output::data(format, &self)?;
+        match self.exit {
+            None => Ok(()),
+            Some(exit) => {
+                let exit = if self.store_problems.is_empty() {
+                    exit
+                } else {
+                    exit.first(Exit::NotConfigured)
+                };
+                Err(Failure::silent(exit, format!("{} is not accepted", self.reference)))
+            }
+        }
+    }
+}
+
+fn exit_of(refusal: &Refusal) -> Exit {
+    match refusal {
+        Refusal::Unreadable(error) => match error.kind().into() {
+            // One that is missing or broken is a signature that does not hold.
+            Exit::NotFound => Exit::Rejected,
+            exit => exit,
+        },
+        _ => Exit::Rejected,
+    }
+}
+
+impl SignatureRow {
+    /// A signature of a repository.
+    pub(super) fn of(source: &SignatureSource) -> Self {
+        Self {
+            manifest: Some(source.manifest.to_string()),
+            envelope: source.envelope.as_ref().map(ToString::to_string),
+            claimed_signer: source.claimed_signer.as_ref().map(ToString::to_string),
+            ..Self::default()
+        }
+    }
+
+    /// A signature in a file.
+    pub(super) fn detached(envelope: &Envelope) -> Self {
+        let signer = envelope.dangerous_unverified().certificate_chain().leaf().subject();
+        Self { claimed_signer: Some(signer.to_string()), ..Self::default() }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.store_problems {
+            writeln!(f, "problem: {problem}")?;
+        }
+        for row in &self.unreadable {
+            writeln!(f, "problem: {row}")?;
+        }
+        for row in &self.signatures {
+            row.fmt(f)?;
+        }
+        let Self { reference, statement, .. } = self;
+        match (self.result, &self.signer) {
+            (Conclusion::Verified, Some(signer)) => {
+                write!(f, "verified: {reference}, signed by {signer}")?;
+            }
+            (Conclusion::Verified | Conclusion::WithFailures, _) => {
+                write!(f, "accepted with failures, the signer is not proved: {reference}")?;
+            }
+            (Conclusion::Skipped, _) => {
+                write!(f, "not verified, the policy skips it: {reference}")?;
+            }
+            (Conclusion::Unsigned, _) => write!(f, "unsigned: {reference}")?,
+            (Conclusion::Rejected, _) => write!(f, "rejected: {reference}")?,
+        }
+        write!(f, ", by statement {statement:?}")
+    }
+}
+
+impl fmt::Display for SignatureRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match (&self.envelope, &self.manifest) {
+            (Some(name), _) | (None, Some(name)) => format!("signature {name}"),
+            (None, None) => "signature".to_owned(),
+        };
+        if let Some(error) = &self.error {
+            return writeln!(f, "{name}: {error}");
+        }
+        for (check, is_enforced, reason) in self.outcome.iter().flat_map(Outcome::failures) {
+            let failed = if is_enforced { "failed" } else { "failed, and is only logged" };
+            writeln!(f, "{name}: {check} {failed}: {reason}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! Verification of an artifact in a repository: signatures are fetched one after the other and held against
+//! the policy, up to the first that is accepted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::UtcDateTime;
+
+use super::{Accepted, Artifact, Rejected, evaluate};
+use crate::{
+    crypto,
+    envelope::{Envelope, EnvelopeError},
+    limits,
+    oci::{Descriptor, Digest, Manifest, thumbprints},
+    registry::{Content, Listing, Repository, RepositoryError, Unreadable},
+    trust::{Statement, TrustAnchors},
+    x509::Name,
+};
+
+/// What artifacts are held against.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Verifier<'a> {
+    /// The statement of a trust policy.
+    pub statement: &'a Statement,
+    /// The certificates of the trust stores that it names.
+    pub anchors: &'a TrustAnchors,
+    /// The time for which the verdict holds.
+    pub at: UtcDateTime,
+    /// Signatures that are tried of one artifact, at most.
+    pub max_signatures: usize,
+    /// Metadata that has to have been signed.
+    pub user_metadata: BTreeMap<String, String>,
+}
+
+/// An artifact that the policy accepts.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AcceptedArtifact {
+    /// The first signature that is accepted; [`Accepted::Skipped`] where none was looked at.
+    pub accepted: Accepted,
+    /// Where that signature stands.
+    pub signature: Option<SignatureSource>,
+    /// What was looked at before it.
+    pub tried: Tried,
+}
+
+/// Why an artifact is not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The repository does not tell what signatures there are.
+    #[error("signatures of {artifact} cannot be listed")]
+    NotListed {
+        /// The artifact.
+        artifact: Digest,
+        /// Why.
+        #[source]
+        source: RepositoryError,
+    },
+    /// There is no signature.
+    #[error("{} is unsigned", .0.artifact)]
+    Unsigned(Tried),
+    /// There are signatures, and none is accepted.
+    #[error("{} has {} signatures, and none of them is accepted", .0.artifact, .0.refused.len())]
+    Rejected(Tried),
+}
+
+/// Everything that did not lead to acceptance.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Tried {
+    /// The artifact.
+    pub artifact: Digest,
+    /// The signatures that are refused, in the order in which they were tried.
+    pub refused: Vec<RefusedSignature>,
+    /// Signatures that were not tried, because there were more than may be.
+    pub untried: usize,
+    /// Manifests of which nobody knows whether they are signatures of the artifact.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A signature that is refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RefusedSignature {
+    /// Where it stands.
+    pub source: SignatureSource,
+    /// Why it is refused.
+    pub refusal: Refusal,
+}
+
+/// Where a signature stands, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignatureSource {
+    /// The signature manifest.
+    pub manifest: Digest,
+    /// The envelope, where the manifest names one.
+    pub envelope: Option<Digest>,
+    /// The subject that it brings along, where it can be read. Nothing proves it.
+    pub claimed_signer: Option<Name>,
+}
+
+/// Why a signature is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The policy does not accept it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// Its manifest or its envelope cannot be read.
+    #[error("signature cannot be read")]
+    Unreadable(#[source] RepositoryError),
+    /// The manifest is no JSON of that form.
+    #[error("signature manifest is not a manifest")]
+    NotAManifest(#[source] serde_json::Error),
+    /// The manifest is listed, and is about something else.
+    #[error("manifest is listed as a signature of {listed}, and is {actual}")]
+    OtherSubject {
+        /// The artifact.
+        listed: Digest,
+        /// What the manifest says.
+        actual: String,
+    },
+    /// No layer, several, or one of another media type.
+    #[error("signature manifest does not name exactly one envelope")]
+    NoEnvelope,
+    /// The envelope is none.
+    #[error("signature envelope cannot be parsed")]
+    Malformed(#[source] EnvelopeError),
+}
+
+impl<'a> Verifier<'a> {
+    /// Asks for no user metadata, and tries [`limits::SIGNATURES`].
+    #[must_use]
+    pub const fn new(statement: &'a Statement, anchors: &'a TrustAnchors, at: UtcDateTime) -> Self {
+        let max_signatures = limits::SIGNATURES;
+        Self { statement, anchors, at, max_signatures, user_metadata: BTreeMap::new() }
+    }
+
+    /// Verifies an artifact, whose descriptor the repository has resolved or the caller knows.
+    ///
+    /// Signatures whose manifests name a trusted certificate are tried first. That is unsigned, so it only
+    /// orders them.
+    ///
+    /// # Errors
+    /// [`VerifyError`], with every signature that was tried. `Ok` means accepted, which need not mean
+    /// verified: see [`Accepted`].
+    pub async fn verify(
+        &self,
+        repository: &dyn Repository,
+        artifact: &Descriptor,
+    ) -> Result<AcceptedArtifact, VerifyError> {
+        let digest = artifact.digest.clone();
+        let mut tried =
+            Tried { artifact: digest.clone(), refused: vec![], untried: 0, unreadable: vec![] };
+        if let Some(accepted) = Accepted::by_skipping(self.statement, self.at) {
+            return Ok(AcceptedArtifact { accepted, signature: None, tried });
+        }
+        let listing = repository.signatures(artifact).await;
+        let Listing { mut signatures, unreadable } =
+            listing.map_err(|source| VerifyError::NotListed { artifact: digest, source })?;
+        tried.unreadable = unreadable;
+        tried.untried = signatures.len().saturating_sub(self.max_signatures);
+        self.order(&mut signatures);
+        for listed in signatures.iter().take(self.max_signatures) {
+            let mut source = SignatureSource::new(listed.digest.clone());
+            match self.judge(repository, artifact, listed, &mut source).await {
+                Ok(accepted) => {
+                    return Ok(AcceptedArtifact { accepted, signature: Some(source), tried });
+                }
+                Err(refusal) => tried.refused.push(RefusedSignature { source, refusal }),
+            }
+        }
+        Err(if signatures.is_empty() {
+            VerifyError::Unsigned(tried)
+        } else {
+            VerifyError::Rejected(tried)
+        })
+    }
+
+    /// Those that name a trusted certificate first, and those that name only strangers last.
+    fn order(&self, signatures: &mut [Descriptor]) {
+        let stores = self.statement.trust_stores().iter();
+        let trusted: BTreeSet<String> = stores
+            .flat_map(|store| self.anchors.certificates(store))
+            .map(|anchor| crypto::hex(&anchor.fingerprint()))
+            .collect();
+        signatures.sort_by_cached_key(|listed| match thumbprints(&listed.annotations) {
+            Some(named) if named.iter().any(|named| trusted.contains(named)) => 0,
+            Some(_) => 2,
+            None => 1,
+        });
+    }
+
+    async fn judge(
+        &self,
+        repository: &dyn Repository,
+        artifact: &Descriptor,
+        listed: &Descriptor,
+        source: &mut SignatureSource,
+    ) -> Result<Accepted, Refusal> {
+        let envelope = read_signature(repository, artifact, listed, source).await?;
+        let signer = envelope.dangerous_unverified().certificate_chain().leaf().subject();
+        source.claimed_signer = Some(signer.clone());
+        let mut subject = Artifact::oci(artifact);
+        subject.user_metadata.clone_from(&self.user_metadata);
+        Ok(evaluate(&envelope, &subject, self.statement, self.anchors, self.at)?)
+    }
+}
+
+impl SignatureSource {
+    /// What a repository lists, before it is read.
+    #[must_use]
+    pub const fn new(manifest: Digest) -> Self {
+        Self { manifest, envelope: None, claimed_signer: None }
+    }
+}
+
+/// Reads the envelope of a signature that a repository lists, of which nothing is known then.
+///
+/// # Errors
+/// [`Refusal`].
+pub async fn read_signature(
+    repository: &dyn Repository,
+    artifact: &Descriptor,
+    listed: &Descriptor,
+    source: &mut SignatureSource,
+) -> Result<Envelope, Refusal> {
+    let bytes = repository.read(listed, Content::Manifest).await.map_err(Refusal::Unreadable)?;
+    let manifest: Manifest = serde_json::from_slice(&bytes).map_err(Refusal::NotAManifest)?;
+    if !manifest.is_signature_of(artifact) {
+        let actual = match &manifest.subject {
+            _ if !manifest.is_signature() => "no signature".to_owned(),
+            Some(subject) => format!("one of {}", subject.digest),
+            None => "one of nothing".to_owned(),
+        };
+        return Err(Refusal::OtherSubject { listed: artifact.digest.clone(), actual });
+    }
+    let (format, layer) = manifest.envelope().ok_or(Refusal::NoEnvelope)?;
+    source.envelope = Some(layer.digest.clone());
+    let bytes = repository.read(layer, Content::Blob).await.map_err(Refusal::Unreadable)?;
+    Envelope::parse(format, &bytes).map_err(Refusal::Malformed)
+}
