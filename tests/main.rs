@@ -36,11 +36,15 @@ mod interop;
 #[cfg(test)]
 mod interop_verdicts;
 #[cfg(test)]
+mod layouts;
+#[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod plugin_spec;
 #[cfg(test)]
 mod policy_commands;
+#[cfg(test)]
+mod sign_command;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

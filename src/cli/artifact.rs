@@ -14,8 +14,8 @@ pub(super) const STDIN: &str = "-";
 /// Which artifact
 #[derive(Debug, clap::Args)]
 pub(super) struct ArtifactArgs {
-    /// The artifact: PATH@DIGEST or PATH:TAG, where PATH is the folder or the tar of an image layout, and - a tar
-    /// on standard input; PATH alone where the layout holds one artifact
+    /// The artifact: PATH@DIGEST or PATH:TAG, where PATH is the folder or the tar of an image layout, or /dev/stdin;
+    /// PATH alone, or -, where the layout holds one artifact
     reference: String,
     /// Take the artifact and its signatures from an image layout; registries are not reached yet
     #[arg(long, required = true)]
@@ -34,7 +34,7 @@ impl ArtifactArgs {
     pub(super) fn open(&self) -> Result<OpenArtifact, Failure> {
         let (path, reference) = split(&self.reference);
         let layout = match path {
-            STDIN => ImageLayout::from_tar("standard input", io::stdin().lock()),
+            STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
             path => ImageLayout::open(path),
         };
         let repository = layout.map_err(RepositoryError::from)?;
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(split("a@b/c@sha256:00"), ("a@b/c", Some("sha256:00")));
         assert_eq!(split("a:b/c"), ("a:b/c", None));
         assert_eq!(split("a.tar"), ("a.tar", None));
-        assert_eq!(split("-@sha256:00"), ("-", Some("sha256:00")));
-        assert_eq!(split("-:v1"), ("-", Some("v1")));
+        assert_eq!(split("-"), ("-", None));
+        assert_eq!(split("/dev/stdin:v1"), ("/dev/stdin", Some("v1")));
     }
 }

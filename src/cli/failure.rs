@@ -175,6 +175,11 @@ fn classify(error: &anyhow::Error) -> Exit {
                 _ => Exit::NotConfigured,
             };
         }
+        if let Some(SignError::KeyMismatch { .. } | SignError::KeyUnknown { .. }) =
+            cause.downcast_ref::<SignError>()
+        {
+            return Exit::NotConfigured;
+        }
         if let Some(pki) = cause.downcast_ref::<PkiError>() {
             return match pki {
                 PkiError::NotRsa(_) | PkiError::BadValidity { .. } => Exit::Usage,

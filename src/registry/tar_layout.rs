@@ -72,14 +72,16 @@ pub enum TarError {
 impl TarFiles {
     /// Reads a tar file. Large entries are not read but skipped.
     pub(super) fn open(path: &Path) -> Result<Self, TarError> {
-        let mut tar = tar::Archive::new(File::open(path)?);
-        Self::collect(tar.entries_with_seek()?.raw(true))
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut tar = tar::Archive::new(file);
+        Self::collect(tar.entries_with_seek()?.raw(true), length)
     }
 
     /// Reads a tar to its end.
     pub(super) fn from_reader(reader: impl Read) -> Result<Self, TarError> {
         let mut tar = tar::Archive::new(reader);
-        Self::collect(tar.entries()?.raw(true))
+        Self::collect(tar.entries()?.raw(true), u64::MAX)
     }
 
     /// The bytes of a file; `None` where there is none of that name.
@@ -94,7 +96,8 @@ impl TarFiles {
         }
     }
 
-    fn collect<R: Read>(entries: Entries<'_, R>) -> Result<Self, TarError> {
+    /// `length`: bytes of the tar, where they are known. To skip over its end is no error for a file.
+    fn collect<R: Read>(entries: Entries<'_, R>, length: u64) -> Result<Self, TarError> {
         let mut files = BTreeMap::new();
         let mut room = limits::LAYOUT_TAR_BYTES;
         let mut long_name = None;
@@ -111,6 +114,11 @@ impl TarFiles {
             }
             if !entry.header().entry_type().is_file() {
                 return Err(TarError::NotAFile(name));
+            }
+            let (expected, actual) =
+                (entry.size(), length.saturating_sub(entry.raw_file_position()));
+            if actual < expected {
+                return Err(TarError::Truncated { name, expected, actual });
             }
             let file = TarFile::read(&name, &mut entry)?;
             room = room.checked_sub(file.cost()).ok_or(TarError::TooLarge)?;
