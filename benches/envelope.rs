@@ -1,5 +1,6 @@
-//! Envelope parse + integrity, beside the raw verifications that it must do: one of the envelope, one of
-//! each certificate of a chain of three, the key parsed each time.
+//! Envelopes in memory, beside the raw verifications that each must do: one of the envelope, one of each
+//! certificate of a chain of three, the key parsed each time. Parsing with integrity, the whole of a strict
+//! `evaluate`, and the refusal of a signature that was tampered with.
 //!
 //! The figures of both stand side by side, taken in turns; what counts is the difference.
 
@@ -14,13 +15,19 @@ use notation_sdk::{
     oci::{Descriptor, Digest},
     sign_envelope,
     testing::{TestPki, ready},
+    trust::{OciPolicy, Statement, TrustAnchors},
+    verify::{Accepted, Artifact, Rejected, evaluate},
 };
-use time::macros::utc_datetime;
+use time::{UtcDateTime, macros::utc_datetime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const ROUNDS: usize = 61;
 const CALLS: u32 = 40;
-const TARGET_NS: f64 = 15_000.0;
+/// Nanoseconds over the raw verifications.
+const INTEGRITY_TARGET: f64 = 15_000.0;
+const EVALUATE_TARGET: f64 = 25_000.0;
+const REFUSE_TARGET: f64 = 15_000.0;
+const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
 
 type Algorithm = &'static dyn raw::VerificationAlgorithm;
 
@@ -36,33 +43,111 @@ impl RawCheck {
         let key = raw::UnparsedPublicKey::new(self.algorithm, &self.key);
         key.verify(&self.message, &self.signature).expect("the signature is good");
     }
+
+    /// The same for a signature that is not.
+    fn refuse(&self) {
+        let mut signature = self.signature.clone();
+        signature[3] ^= 1;
+        let key = raw::UnparsedPublicKey::new(self.algorithm, &self.key);
+        key.verify(&self.message, &signature).expect_err("the signature is not good");
+    }
 }
 
 fn main() {
-    println!("{:<10} {:<5} {:>12} {:>12} {:>12}", "key", "", "raw ns", "ours ns", "over ns");
+    println!(
+        "{:<10} {:<5} {:<10} {:>12} {:>12} {:>12} {:>12}",
+        "key", "", "", "raw ns", "ours ns", "over ns", "allocations"
+    );
     for spec in KeySpec::ALL {
-        let pki = TestPki::new(spec, utc_datetime!(2026-11-23 12:00:00)).expect("keys are made");
+        let pki = TestPki::new(spec, NOW).expect("keys are made");
         for format in [EnvelopeFormat::Jws, EnvelopeFormat::Cose] {
             let envelope = sign(&pki, format);
             let checks = raw_checks(&pki, &envelope, format, spec);
-            let raw = || checks.iter().for_each(RawCheck::run);
-            let ours = || {
+            let all = || checks.iter().for_each(RawCheck::run);
+            let row = |name, raw: &dyn Fn(), ours: &dyn Fn(), target| {
+                report(
+                    &format!("{:<10} {:<5} {name:<10}", spec.name(), format.name()),
+                    raw,
+                    ours,
+                    target,
+                );
+            };
+            let integrity = || {
                 let parsed = Envelope::parse(format, black_box(&envelope)).expect("it parses");
                 black_box(parsed.verify().expect("it verifies"));
             };
-            let (raw, ours) = side_by_side(raw, ours);
-            let over = ours - raw;
-            let verdict = if over <= TARGET_NS { "" } else { "  over the target of 15000" };
-            println!("{spec:<10} {format:<5} {raw:>12.0} {ours:>12.0} {over:>12.0}{verdict}");
+            row("integrity", &all, &integrity, INTEGRITY_TARGET);
+            let policy = Policy::of(&pki);
+            let strict = || drop(black_box(policy.evaluate(format, &envelope).expect("accepted")));
+            row("evaluate", &all, &strict, EVALUATE_TARGET);
+            let tampered = tampered(&envelope, format);
+            let raw = || checks[0].refuse();
+            let refuse =
+                || drop(black_box(policy.evaluate(format, &tampered).expect_err("refused")));
+            row("refuse", &raw, &refuse, REFUSE_TARGET);
         }
     }
 }
 
-fn sign(pki: &TestPki, format: EnvelopeFormat) -> Vec<u8> {
+fn report(name: &str, raw: &dyn Fn(), ours: &dyn Fn(), target: f64) {
+    let allocations = allocation_counter::measure(ours).count_total;
+    let (raw, ours) = side_by_side(raw, ours);
+    let over = ours - raw;
+    let verdict =
+        if over <= target { String::new() } else { format!("  over the target of {target}") };
+    println!("{name} {raw:>12.0} {ours:>12.0} {over:>12.0} {allocations:>12}{verdict}");
+}
+
+/// A strict policy that trusts the root.
+struct Policy {
+    artifact: Artifact,
+    statement: Statement,
+    anchors: TrustAnchors,
+}
+
+impl Policy {
+    fn of(pki: &TestPki) -> Self {
+        let policy = serde_json::json!({"version": "1.0", "trustPolicies": [{
+            "name": "bench", "registryScopes": ["*"],
+            "signatureVerification": {"level": "strict"}, "trustStores": ["ca:bench"],
+            "trustedIdentities": ["x509.subject: C=US, ST=WA, O=Test, CN=leaf"],
+        }]});
+        let policy = OciPolicy::parse(policy.to_string().as_bytes()).expect("a policy").policy;
+        let mut anchors = TrustAnchors::new();
+        anchors.insert("ca:bench".parse().expect("a store"), pki.chain.root().clone());
+        let statement = policy.statements[0].statement.clone();
+        Self { artifact: Artifact::oci(&artifact()), statement, anchors }
+    }
+
+    fn evaluate(&self, format: EnvelopeFormat, envelope: &[u8]) -> Result<Accepted, Rejected> {
+        let envelope = Envelope::parse(format, black_box(envelope)).expect("it parses");
+        evaluate(&envelope, &self.artifact, &self.statement, &self.anchors, NOW)
+    }
+}
+
+/// Another signature of the same form, over the same bytes.
+fn tampered(envelope: &[u8], format: EnvelopeFormat) -> Vec<u8> {
+    let mut changed = envelope.to_vec();
+    match format {
+        EnvelopeFormat::Cose => *changed.last_mut().expect("bytes") ^= 1,
+        _ => {
+            let name = b"\"signature\":\"";
+            let start = envelope.windows(name.len()).position(|w| w == name).expect("a signature");
+            let byte = &mut changed[start + name.len() + 4];
+            *byte = if *byte == b'A' { b'B' } else { b'A' };
+        }
+    }
+    changed
+}
+
+fn artifact() -> Descriptor {
     let digest = Digest::of(HashAlgorithm::Sha256, b"artifact");
-    let artifact = Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest, 8);
-    let payload = Payload::new(artifact).to_json();
-    let attributes = SignedAttributes::new(utc_datetime!(2026-11-23 12:00:00));
+    Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest, 8)
+}
+
+fn sign(pki: &TestPki, format: EnvelopeFormat) -> Vec<u8> {
+    let payload = Payload::new(artifact()).to_json();
+    let attributes = SignedAttributes::new(NOW);
     let request = SignRequest::new(format, &payload, attributes);
     ready(sign_envelope(&pki.leaf_key, &pki.chain, &request)).expect("it is signed")
 }
@@ -127,7 +212,7 @@ fn algorithms(spec: KeySpec) -> (Algorithm, Algorithm) {
 }
 
 /// Medians of nanoseconds a call, the two taken in turns.
-fn side_by_side(first: impl Fn(), second: impl Fn()) -> (f64, f64) {
+fn side_by_side(first: &dyn Fn(), second: &dyn Fn()) -> (f64, f64) {
     let time = |call: &dyn Fn()| {
         let start = Instant::now();
         for _ in 0..CALLS {
@@ -136,7 +221,7 @@ fn side_by_side(first: impl Fn(), second: impl Fn()) -> (f64, f64) {
         start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
     };
     let (mut firsts, mut seconds): (Vec<f64>, Vec<f64>) =
-        (0..ROUNDS).map(|_| (time(&first), time(&second))).unzip();
+        (0..ROUNDS).map(|_| (time(first), time(second))).unzip();
     (median(&mut firsts), median(&mut seconds))
 }
 

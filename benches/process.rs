@@ -24,13 +24,17 @@ use std::{
 
 use notation_sdk::algorithm::KeySpec;
 use support::{
+    component::Component,
     fake_kms::{Behaviour, FakeKms},
     ministack::Ministack,
+    notation::Notation,
 };
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_notation-kms");
 const STARTS: usize = 300;
 const SIGNATURES: usize = 30;
+const VERIFICATIONS: usize = 100;
+const HASHES: usize = 11;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -39,6 +43,109 @@ fn main() {
         Some(kms) => signature(kms, folder.path()),
         None => println!("generate-signature: skipped, as there is no ministack"),
     }
+    let measure = compiled(folder.path(), "measure", include_str!("measure/measure.rs"));
+    match Notation::or_skip() {
+        Some(notation) => verification(&measure, &notation, folder.path()),
+        None => println!("verify: skipped, as there is no notation"),
+    }
+    match Component::Openssl.or_skip() {
+        Some(openssl) => hashing(&measure, &openssl, folder.path()),
+        None => println!("blob verify: skipped, as there is no openssl"),
+    }
+}
+
+/// A program of one file.
+fn compiled(folder: &Path, name: &str, source: &str) -> PathBuf {
+    let (file, program) = (folder.join(format!("{name}.rs")), folder.join(name));
+    fs::write(&file, source).expect("a file");
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "-O", "-o"]).arg(&program).arg(&file);
+    assert!(rustc.status().expect("rustc starts").success());
+    program
+}
+
+/// Wall time in milliseconds and memory in MiB, medians of two programs that take turns.
+fn in_turns(measure: &Path, runs: usize, commands: [&mut Command; 2]) -> [(f64, f64); 2] {
+    let mut figures = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
+    let mut commands = commands.map(|command| {
+        let mut measured = Command::new(measure);
+        measured.arg(command.get_program()).args(command.get_args());
+        measured.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        measured
+    });
+    for _ in 0..runs {
+        for (command, (times, sizes)) in commands.iter_mut().zip(&mut figures) {
+            let output = command.output().expect("it starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let text = String::from_utf8(output.stdout).expect("two numbers");
+            let (time, size) = text.trim().split_once(' ').expect("two numbers");
+            times.push(Duration::from_micros(time.parse().expect("microseconds")));
+            sizes.push(Duration::from_micros(size.parse().expect("KiB")));
+        }
+    }
+    figures.map(|(mut times, mut sizes)| {
+        (millis(median(&mut times)), median(&mut sizes).as_secs_f64() * 1e6 / 1024.0)
+    })
+}
+
+/// `verify --oci-layout` beside notation's, on one layout and one configuration.
+fn verification(measure: &Path, notation: &Notation, folder: &Path) {
+    let made = Command::new(EXECUTABLE)
+        .args(["quickstart", "--to"])
+        .arg(folder.join("quickstart"))
+        .stdout(Stdio::null())
+        .status();
+    assert!(made.expect("it starts").success());
+    let program = |program: &Path| {
+        let mut command = Command::new(program);
+        let layout = folder.join("quickstart/layout").display().to_string();
+        command.args(["verify", "--oci-layout", "--scope", "local/quickstart"]);
+        command.arg(format!("{layout}:v1")).env("NOTATION_EXPERIMENTAL", "1");
+        command.env("XDG_CONFIG_HOME", folder.join("quickstart/config"));
+        command
+    };
+    let (mut ours, mut theirs) = (program(Path::new(EXECUTABLE)), program(notation.program()));
+    let [ours, theirs] = in_turns(measure, VERIFICATIONS, [&mut ours, &mut theirs]);
+    println!(
+        "verify --oci-layout: {:.2} ms and {:.1} MiB, notation: {:.2} ms and {:.1} MiB, ratios {:.2} and {:.2} (target 0.5)",
+        ours.0,
+        ours.1,
+        theirs.0,
+        theirs.1,
+        ours.0 / theirs.0,
+        ours.1 / theirs.1
+    );
+}
+
+/// `blob verify` of a large file beside `openssl dgst` of the same.
+fn hashing(measure: &Path, openssl: &Path, folder: &Path) {
+    let file = folder.join("large");
+    fs::File::create(&file).expect("a file").set_len(1 << 30).expect("1 GiB");
+    let configuration = folder.join("quickstart/config");
+    let policy = serde_json::json!({"version": "1.0", "trustPolicies": [{
+        "name": "files", "globalPolicy": true, "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:quickstart"], "trustedIdentities": ["*"],
+    }]});
+    let path = configuration.join("notation/trustpolicy.blob.json");
+    fs::write(path, policy.to_string()).expect("a policy");
+    let ours = |words: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.arg("blob").args(words).arg(&file).env("XDG_CONFIG_HOME", &configuration);
+        command
+    };
+    let signed = ours(&["sign"]).stdout(Stdio::null()).status();
+    assert!(signed.expect("it starts").success());
+    let signature = folder.join("large.jws.sig").display().to_string();
+    let mut theirs = Command::new(openssl);
+    theirs.args(["dgst", "-sha256"]).arg(&file);
+    let mut ours = ours(&["verify", "--signature", &signature]);
+    let [ours, theirs] = in_turns(measure, HASHES, [&mut ours, &mut theirs]);
+    println!(
+        "blob verify of 1 GiB: {:.0} ms, openssl dgst: {:.0} ms, ratio {:.2} (target 1.1)",
+        ours.0,
+        theirs.0,
+        ours.0 / theirs.0
+    );
 }
 
 /// Runs a program, and gives the time from its start to its end.
@@ -60,11 +167,7 @@ fn timed(program: &Path, word: &str, request: &[u8], home: &Path) -> Duration {
 }
 
 fn start_up(folder: &Path) {
-    let source = folder.join("floor.rs");
-    fs::write(&source, "fn main() { println!(\"{{}}\"); }").expect("a file");
-    let floor = folder.join("floor");
-    let compiled = Command::new("rustc").arg("-O").arg("-o").arg(&floor).arg(&source).status();
-    assert!(compiled.expect("rustc starts").success());
+    let floor = compiled(folder, "floor", "fn main() { println!(\"{{}}\"); }");
     let (mut floors, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         floors.push(timed(&floor, "", b"{}", folder));

@@ -418,7 +418,7 @@ fn what_is_listed_and_is_about_something_else_is_refused() {
     other.artifact = scene.layout.push_blob(MANIFEST_MEDIA_TYPE, b"{}").unwrap();
     let elsewhere = other.sign();
     let no_signature = scene.artifact.clone();
-    let lists = vec![elsewhere.clone(), no_signature];
+    let lists = vec![elsewhere, no_signature];
     let error = scene.verify_in(&Liar { layout: &scene.layout, lists: lists.clone() }).unwrap_err();
     let told = refusals(&error);
     let expected = format!(

@@ -28,6 +28,8 @@ mod dct_server;
 #[cfg(test)]
 mod envelopes;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod hostile_certificates;
 #[cfg(test)]
 mod hostile_envelopes;

@@ -80,7 +80,7 @@ impl EnvelopeReport {
         let artifact = content.payload().ok().map(|payload| payload.target_artifact);
         let mut signed_artifact = artifact;
         let metadata = signed_artifact.as_mut().map(|a| std::mem::take(&mut a.annotations));
-        let integrity = match envelope.clone().verify() {
+        let integrity = match envelope.verified() {
             Ok(_) => Integrity { holds: true, reason: None },
             Err(error) => Integrity { holds: false, reason: Some(Failure::from(error).one_line()) },
         };

@@ -165,6 +165,17 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError`]; the envelope is gone with it.
     pub fn verify(self) -> Result<SignedContent, EnvelopeError> {
+        self.check()?;
+        Ok(self.content)
+    }
+
+    /// The same for one that is only lent.
+    pub(crate) fn verified(&self) -> Result<SignedContent, EnvelopeError> {
+        self.check()?;
+        Ok(self.content.clone())
+    }
+
+    fn check(&self) -> Result<(), EnvelopeError> {
         self.content.attributes.check()?;
         Payload::check_json(&self.content.payload)?;
         let leaf = self.content.chain.leaf();
@@ -178,8 +189,7 @@ impl Envelope {
         let signature = &self.content.signature;
         crypto::verify_envelope(self.algorithm, leaf.public_key(), &self.signing_input, signature)
             .map_err(|_| EnvelopeError::BadSignature { subject: leaf.subject().clone() })?;
-        self.content.chain.verify(Purpose::CodeSigning)?;
-        Ok(self.content)
+        Ok(self.content.chain.verify(Purpose::CodeSigning)?)
     }
 
     /// What the envelope claims, without any proof: for display, never for a decision.

@@ -97,7 +97,7 @@ struct Evaluation<'a> {
 impl Evaluation<'_> {
     /// Every check in the order of the specification, up to the first enforced one that fails.
     fn run(&self, envelope: &Envelope, ledger: &mut Ledger) -> Result<SignedContent, Refused> {
-        let (content, integrity) = match envelope.clone().verify() {
+        let (content, integrity) = match envelope.verified() {
             Ok(content) => {
                 let integrity = self.is_about_the_artifact(&content);
                 (Some(content), integrity)

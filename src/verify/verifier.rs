@@ -1,7 +1,11 @@
 //! Verification of an artifact in a repository: signatures are fetched one after the other and held against
 //! the policy, up to the first that is accepted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
 use time::UtcDateTime;
 
@@ -11,7 +15,7 @@ use crate::{
     envelope::{Envelope, EnvelopeError},
     limits,
     oci::{Descriptor, Digest, Manifest, thumbprints},
-    registry::{Content, Listing, Repository, RepositoryError, Unreadable},
+    registry::{Content, Listing, Repository, RepositoryError, Unreadable, layout::ImageLayout},
     trust::{Statement, TrustAnchors},
     x509::Name,
 };
@@ -177,6 +181,27 @@ impl<'a> Verifier<'a> {
         } else {
             VerifyError::Rejected(tried)
         })
+    }
+
+    /// Verifies an artifact of an image layout, for programs without a runtime.
+    ///
+    /// # Errors
+    /// Those of [`Self::verify`].
+    ///
+    /// # Panics
+    /// Never: nothing of a layout is waited for.
+    #[expect(clippy::expect_used, reason = "the futures of a layout are ready at once")]
+    pub fn verify_layout(
+        &self,
+        layout: &ImageLayout,
+        artifact: &Descriptor,
+    ) -> Result<AcceptedArtifact, VerifyError> {
+        let verdict = pin!(self.verify(layout, artifact));
+        match verdict.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(verdict) => Some(verdict),
+            Poll::Pending => None,
+        }
+        .expect("a layout is not waited for")
     }
 
     /// Those that name a trusted certificate first, and those that name only strangers last.
