@@ -58,6 +58,7 @@ pub mod pki;
 #[cfg(feature = "cli")]
 pub mod plugin;
 pub mod registry;
+pub mod revocation;
 pub mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;

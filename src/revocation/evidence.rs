@@ -1,0 +1,140 @@
+//! What was asked about revocation and what came back, as values: judging reads nothing else.
+
+use std::fmt;
+
+use time::UtcDateTime;
+
+/// Every answer, and everything that was tried in vain.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// CRLs, base and delta alike.
+    pub crls: Vec<CrlEvidence>,
+    /// OCSP responses.
+    pub ocsp: Vec<OcspEvidence>,
+}
+
+/// What came of asking for one CRL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CrlEvidence {
+    /// The URL, as the certificate or the CRL spells it.
+    pub url: String,
+    /// When it was asked for.
+    pub fetched_at: UtcDateTime,
+    /// The DER of the CRL (RFC 5280, section 5.1), base or delta.
+    pub answer: Result<Vec<u8>, FetchFailure>,
+}
+
+/// What came of asking one OCSP responder about one certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OcspEvidence {
+    /// The URL, as the certificate spells it.
+    pub url: String,
+    /// When it was asked.
+    pub fetched_at: UtcDateTime,
+    /// The certificate that was asked about: SHA-256 over its DER.
+    pub certificate: [u8; 32],
+    /// The nonce of the request. One that was sent has to come back, or the answer counts for nothing:
+    /// large CAs sign their answers in advance, without one, so that a nonce is not for them.
+    pub nonce: Option<Vec<u8>>,
+    /// The DER of the `OCSPResponse` (RFC 6960, section 4.2.1).
+    pub answer: Result<Vec<u8>, FetchFailure>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
+#[non_exhaustive]
+pub struct FetchFailure {
+    /// What kind of failure it was.
+    pub kind: FetchFailureKind,
+    /// What was seen, for a person.
+    pub message: String,
+}
+
+/// The kinds of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FetchFailureKind {
+    /// No connection: no such name, refused, or no TLS.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// An HTTP status other than 200.
+    Status(u16),
+    /// More bytes than an answer may have.
+    TooLarge,
+    /// An address that the rules for addresses forbid.
+    NotAllowed,
+    /// An answer of another type, HTML for example.
+    Unreadable,
+}
+
+impl Evidence {
+    /// No evidence at all.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl CrlEvidence {
+    /// What came of asking `url` for a CRL.
+    #[must_use]
+    pub fn new(
+        url: impl Into<String>,
+        fetched_at: UtcDateTime,
+        answer: Result<Vec<u8>, FetchFailure>,
+    ) -> Self {
+        Self { url: url.into(), fetched_at, answer }
+    }
+}
+
+impl OcspEvidence {
+    /// What came of asking `url` about the certificate of that fingerprint, without a nonce.
+    #[must_use]
+    pub fn new(
+        url: impl Into<String>,
+        fetched_at: UtcDateTime,
+        certificate: [u8; 32],
+        answer: Result<Vec<u8>, FetchFailure>,
+    ) -> Self {
+        Self { url: url.into(), fetched_at, certificate, nonce: None, answer }
+    }
+}
+
+impl FetchFailure {
+    /// A failure of that kind.
+    #[must_use]
+    pub fn new(kind: FetchFailureKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+impl FetchFailureKind {
+    /// Whether asking again later may help: nobody was there, or a server that says that it is unwell
+    /// (408, 429 and 5xx).
+    #[must_use]
+    pub const fn is_unreachable(self) -> bool {
+        match self {
+            Self::Unreachable | Self::Timeout => true,
+            Self::Status(status) => matches!(status, 408 | 429 | 500..=599),
+            Self::TooLarge | Self::NotAllowed | Self::Unreadable => false,
+        }
+    }
+}
+
+impl fmt::Display for FetchFailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str("cannot be reached"),
+            Self::Timeout => f.write_str("gave no answer in time"),
+            Self::Status(status) => write!(f, "answered with status {status}"),
+            Self::TooLarge => f.write_str("answer is too large"),
+            Self::NotAllowed => f.write_str("address is not allowed"),
+            Self::Unreadable => f.write_str("answer is of another type"),
+        }
+    }
+}
