@@ -37,6 +37,13 @@ pub enum HashAlgorithm {
     Sha512,
 }
 
+/// A hash by which names and keys are told apart, where nothing is trusted for it. SHA-1 still does that in OCSP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentifierHash {
+    Sha1,
+    Sha2(HashAlgorithm),
+}
+
 /// How a key signs a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -311,6 +318,13 @@ impl HashAlgorithm {
 
     pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
         [Sha256, Sha384, Sha512].into_iter().find(|hash| hash.oid().as_bytes() == oid)
+    }
+}
+
+impl IdentifierHash {
+    pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
+        let is_sha1 = oid == oid::SHA1.as_bytes();
+        if is_sha1 { Some(Self::Sha1) } else { HashAlgorithm::from_oid(oid).map(Self::Sha2) }
     }
 }
 

@@ -9,7 +9,7 @@ use der::{
 };
 
 use crate::{
-    algorithm::{HashAlgorithm, KeySpec, SignatureAlgorithm},
+    algorithm::{HashAlgorithm, IdentifierHash, KeySpec, SignatureAlgorithm},
     x509::PublicKey,
 };
 
@@ -54,6 +54,16 @@ const fn digest_algorithm(hash: HashAlgorithm) -> &'static digest::Algorithm {
         Sha256 => &digest::SHA256,
         Sha384 => &digest::SHA384,
         Sha512 => &digest::SHA512,
+    }
+}
+
+/// The digest of a name or a key that is looked for.
+pub(crate) fn identifier(hash: IdentifierHash, data: &[u8]) -> Vec<u8> {
+    match hash {
+        IdentifierHash::Sha1 => {
+            digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, data).as_ref().to_vec()
+        }
+        IdentifierHash::Sha2(hash) => digest(hash, data),
     }
 }
 

@@ -42,6 +42,7 @@
 //! | `testing` | keys and certificates in memory, for tests |
 
 pub mod algorithm;
+mod asn1;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]

@@ -179,3 +179,21 @@ pub const CATALOG_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Files in one trust store; real ones hold one to some hundred roots.
 pub const TRUST_STORE_FILES: usize = 4096;
+
+/// Bytes of one CRL. The largest that public CAs publish stay under 16 MiB, and notation stops here too.
+pub const CRL_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes of one OCSP response. One with its responder's certificate takes some 2 KiB.
+pub const OCSP_RESPONSE_BYTES: usize = 64 * 1024;
+
+/// Certificates of one OCSP response that are looked at; real ones have one or two.
+pub const OCSP_CERTIFICATES: usize = 8;
+
+/// URLs of one extension about revocation, each of which may be asked. Real ones name one or two.
+pub const REVOCATION_URLS: usize = 32;
+
+/// Extensions of one CRL or one of its entries, each of which is held against all others.
+pub const CRL_EXTENSIONS: usize = 32;
+
+/// How far the clock of a CA or a responder may be ahead of ours.
+pub const REVOCATION_CLOCK_SKEW: Duration = Duration::from_secs(300);

@@ -14,7 +14,7 @@ use x509_parser::{
     x509::AlgorithmIdentifier,
 };
 
-use super::{Name, PublicKey, PublicKeyError};
+use super::{DistributionPoint, Name, PointerError, PublicKey, PublicKeyError, pointers::Pointers};
 use crate::{
     algorithm::{
         HashAlgorithm::{self, Sha256, Sha384, Sha512},
@@ -49,15 +49,16 @@ pub(crate) enum CertificateSignature {
 }
 
 /// The three extensions that the signature specification honours, and no other
-/// (signature-specification.md, "Certificate Requirements", "Other requirements"); and whether there is
-/// anything to ask about revocation.
+/// (signature-specification.md, "Certificate Requirements", "Other requirements"); and those that say how to
+/// ask about revocation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Extensions {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) key_usage: Option<KeyUsage>,
     pub(crate) extended_key_usage: Option<ExtendedKeyUsage>,
-    /// Whether CRLs or an OCSP responder are named.
-    pub(crate) names_revocation: bool,
+    pub(crate) pointers: Pointers,
+    /// `id-pkix-ocsp-nocheck` (RFC 6960, section 4.2.2.2.1).
+    pub(crate) ocsp_no_check: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -254,8 +255,42 @@ impl Certificate {
 
     /// Whether the certificate says where its revocation is published: CRLs, or an OCSP responder.
     #[must_use]
-    pub const fn names_revocation(&self) -> bool {
-        self.extensions.names_revocation
+    pub fn names_revocation(&self) -> bool {
+        self.extensions.pointers.is_any()
+    }
+
+    /// The URLs of the OCSP responders to ask about this certificate, in its order (RFC 5280, section
+    /// 4.2.2.1); none where it names no responder. What is no printable ASCII is percent-encoded.
+    ///
+    /// # Errors
+    /// [`PointerError`], where the extension is broken, or names a responder without a URL.
+    pub fn ocsp_urls(&self) -> Result<Vec<String>, PointerError> {
+        self.extensions.pointers.ocsp_urls()
+    }
+
+    /// The distribution points of the CRLs that cover this certificate (RFC 5280, section 4.2.1.13); none
+    /// where it names no CRL. The URIs of one are alternatives.
+    ///
+    /// # Errors
+    /// [`PointerError`], where the extension is broken or empty.
+    pub fn crl_distribution_points(&self) -> Result<Vec<DistributionPoint>, PointerError> {
+        self.extensions.pointers.crl_distribution_points()
+    }
+
+    /// The distribution points of delta CRLs to the CRLs that cover this certificate (RFC 5280, section
+    /// 4.2.1.15).
+    ///
+    /// # Errors
+    /// [`PointerError`], where the extension is broken or empty.
+    pub fn freshest_crl(&self) -> Result<Vec<DistributionPoint>, PointerError> {
+        self.extensions.pointers.freshest_crl()
+    }
+
+    /// Whether this is an OCSP responder's certificate that its CA wants nobody to ask about
+    /// (`id-pkix-ocsp-nocheck`, RFC 6960, section 4.2.2.2.1).
+    #[must_use]
+    pub const fn has_ocsp_no_check(&self) -> bool {
+        self.extensions.ocsp_no_check
     }
 
     pub(crate) const fn extensions(&self) -> &Extensions {
@@ -303,7 +338,7 @@ impl Extensions {
         use x509_parser::oid_registry::{
             OID_PKIX_AUTHORITY_INFO_ACCESS, OID_X509_EXT_BASIC_CONSTRAINTS,
             OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE,
-            OID_X509_EXT_KEY_USAGE,
+            OID_X509_EXT_FRESHEST_CRL, OID_X509_EXT_KEY_USAGE,
         };
         let critical = extension.critical;
         if extension.oid == OID_X509_EXT_BASIC_CONSTRAINTS {
@@ -318,19 +353,19 @@ impl Extensions {
             let purposes = purposes.iter().map(purpose).collect::<Result<_, _>>()?;
             self.extended_key_usage = Some(ExtendedKeyUsage { critical, purposes });
         } else if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS {
-            self.names_revocation = true;
+            self.pointers.crl_distribution_points = Some(extension.value.to_vec());
+        } else if extension.oid == OID_X509_EXT_FRESHEST_CRL {
+            self.pointers.freshest_crl = Some(extension.value.to_vec());
         } else if extension.oid == OID_PKIX_AUTHORITY_INFO_ACCESS {
-            // Looked for by its bytes, so that a broken extension hides no responder.
-            let value = extension.value;
-            self.names_revocation |=
-                value.windows(ID_AD_OCSP.len()).any(|bytes| bytes == ID_AD_OCSP);
+            self.pointers.authority_information = Some(extension.value.to_vec());
+        } else if extension.oid.as_bytes() == OCSP_NO_CHECK.as_bytes() {
+            self.ocsp_no_check = true;
         }
         Ok(())
     }
 }
 
-/// `id-ad-ocsp` (RFC 5280, section 4.2.2.1), in DER.
-const ID_AD_OCSP: &[u8] = &[6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1];
+const OCSP_NO_CHECK: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.1.5");
 
 /// The parser would take the contents of any element for an object identifier.
 fn purpose(any: &Any<'_>) -> Result<String, ()> {
@@ -403,6 +438,16 @@ fn element(bytes: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
 
 fn to_utc(time: x509_parser::time::ASN1Time) -> Option<UtcDateTime> {
     UtcDateTime::from_unix_timestamp(time.timestamp()).ok()
+}
+
+impl CertificateSignature {
+    /// Reads a DER `AlgorithmIdentifier`.
+    pub(crate) fn from_der(identifier: &[u8]) -> Option<Self> {
+        match AlgorithmIdentifier::from_der(identifier) {
+            Ok(([], identifier)) => Some(certificate_signature(&identifier)),
+            _ => None,
+        }
+    }
 }
 
 fn certificate_signature(identifier: &AlgorithmIdentifier<'_>) -> CertificateSignature {
