@@ -292,6 +292,18 @@ pub(crate) mod oid {
     pub(crate) const SHA256: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.1");
     pub(crate) const SHA384: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.2");
     pub(crate) const SHA512: Oid = Oid::new_unwrap("2.16.840.1.101.3.4.2.3");
+
+    /// The name of an algorithm that is refused, where people know it by one; else dotted decimal.
+    pub(crate) fn describe(oid: Oid) -> String {
+        const MD5: Oid = Oid::new_unwrap("1.2.840.113549.2.5");
+        match oid {
+            SHA1 => "SHA-1".to_owned(),
+            MD5 => "MD5".to_owned(),
+            SHA1_WITH_RSA => "RSA with SHA-1".to_owned(),
+            ECDSA_WITH_SHA1 => "ECDSA with SHA-1".to_owned(),
+            _ => oid.to_string(),
+        }
+    }
 }
 
 impl KeySpec {

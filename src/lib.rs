@@ -64,6 +64,7 @@ pub mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
+pub mod timestamp;
 pub mod trust;
 pub mod verify;
 pub mod x509;

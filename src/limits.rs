@@ -197,3 +197,18 @@ pub const CRL_EXTENSIONS: usize = 32;
 
 /// How far the clock of a CA or a responder may be ahead of ours.
 pub const REVOCATION_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// Bytes of a timestamp token, and of an authority's answer, which holds one. The notation CLI stops reading
+/// at 1 MiB; tokens with their certificates take some 8 KiB.
+pub const TIMESTAMP_BYTES: usize = 1024 * 1024;
+
+/// Depth of nested elements of a timestamp token. Real ones have under 20, and 8 more where an unsigned
+/// attribute holds another token.
+pub const ASN1_DEPTH: usize = 32;
+
+/// Certificates in one timestamp token; real ones have one to five. A chain is looked for among them, and each
+/// may cost a signature for each.
+pub const TIMESTAMP_CERTIFICATES: usize = 32;
+
+/// Elements of each of the other sets in a timestamp token. Real signers have five or six attributes.
+pub const TIMESTAMP_ATTRIBUTES: usize = 64;

@@ -309,6 +309,16 @@ impl Certificate {
     }
 }
 
+impl CertificateSignature {
+    /// What a DER `AlgorithmIdentifier` says; `None` where the bytes are none.
+    pub(crate) fn from_identifier_der(der: &[u8]) -> Option<Self> {
+        match AlgorithmIdentifier::from_der(der) {
+            Ok(([], identifier)) => Some(certificate_signature(&identifier)),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Certificate({}, sha256:{})", self.subject, crypto::hex(&self.fingerprint()))

@@ -27,7 +27,7 @@ const RULES: &[Rule] = &[
             "oci/",
             "x509/",
             "envelope/",
-            "timestamp/token.rs",
+            "timestamp/",
         ],
         except: &[],
         forbidden: &["^crate::trust", "^crate::verify"],
@@ -52,6 +52,12 @@ const RULES: &[Rule] = &[
         within: &["dct/"],
         except: &["dct/archive/", "dct/client/", "dct/collect.rs"],
         forbidden: &["^std::fs", "^crate::fs", "^std::net", "^tokio", "^reqwest", "^crate::config"],
+    },
+    Rule {
+        why: "judging timestamps does not know the network or the disk",
+        within: &["timestamp/"],
+        except: &["timestamp/authority.rs"],
+        forbidden: &["^std::fs", "^crate::fs", "^std::net", "^tokio", "^reqwest", "^crate::http"],
     },
     Rule {
         why: "only cli/ and config/ know the machine: environment, home folder, clock, terminal",

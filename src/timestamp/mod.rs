@@ -1,0 +1,19 @@
+//! Timestamps (RFC 3161, RFC 5816): tokens that show that a signature existed at a time, and the authorities
+//! that make them.
+//!
+//! [`TimestampToken::verify`] is a pure function of the token, the message and the trusted roots: it asks
+//! nobody, and does not know what time it is. Revocation of the authority's certificates, and the terms on
+//! which a trust policy wants a timestamp, are for others to judge.
+
+mod ber;
+mod cms;
+mod error;
+mod info;
+mod path;
+mod request;
+mod token;
+
+pub use ber::BerError;
+pub use error::TokenError;
+pub use request::{Refusal, ResponseError, TimestampRequest};
+pub use token::{Timestamp, TimestampToken};
