@@ -51,6 +51,8 @@ mod crypto;
 pub mod dct;
 pub mod envelope;
 pub mod fs;
+#[cfg(feature = "net")]
+mod http;
 mod json;
 pub mod keys;
 pub mod limits;

@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use super::{
     ClientError, bad,
-    transport::{Answer, Transport, is_allowed, shown},
+    transport::{Answer, Transport, is_allowed},
 };
-use crate::limits;
+use crate::{http::shown, limits};
 
 /// Who asks.
 #[non_exhaustive]

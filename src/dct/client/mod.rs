@@ -18,14 +18,14 @@ use zeroize::Zeroizing;
 
 use self::{
     auth::Authority,
-    transport::{Answer, Transport, is_allowed, shown},
+    transport::{Answer, Transport, is_allowed},
 };
 pub use self::{
     auth::Credential,
     error::{ClientError, ClientErrorKind},
 };
 use super::{Gun, Source};
-use crate::limits;
+use crate::{http::shown, limits};
 
 /// What a [`Client`] is made from.
 #[non_exhaustive]

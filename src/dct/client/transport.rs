@@ -1,24 +1,20 @@
 //! Requests and answers: bounded, timed and tried again, and redirected without credentials.
 
-use std::{
-    error::Error,
-    io, iter,
-    net::{Ipv4Addr, Ipv6Addr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use reqwest::{
-    Certificate, ClientBuilder, Identity, RequestBuilder, Response, Url,
+    Certificate, Identity, RequestBuilder, Response, Url,
     header::{self, HeaderMap, HeaderValue},
-    redirect, retry,
 };
-use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::{ClientError, ClientOptions};
-use crate::{crypto, limits};
+use crate::{
+    http::{backoff, builder, is_loopback, is_tls, said, shown},
+    limits,
+};
 
 /// What carries requests. None of its clients follows redirects, tries again, or takes compressed bytes.
 pub(super) struct Transport {
@@ -70,7 +66,11 @@ impl Transport {
             }
             roots.extend(certificates);
         }
-        let tls = || builder(options).https_only(true).tls_certs_merge(roots.clone());
+        let tls = || {
+            builder(&options.user_agent, options.timeout)
+                .https_only(true)
+                .tls_certs_merge(roots.clone())
+        };
         let mut identified = None;
         if let Some(pem) = &options.identity {
             let identity = Identity::from_pem(pem)
@@ -81,7 +81,11 @@ impl Transport {
             server: server.clone(),
             identified,
             tls: tls().build().map_err(setup)?,
-            plain: builder(options).no_proxy().tls_certs_only([]).build().map_err(setup)?,
+            plain: builder(&options.user_agent, options.timeout)
+                .no_proxy()
+                .tls_certs_only([])
+                .build()
+                .map_err(setup)?,
             timeout: options.timeout,
             secret: options.credential.as_ref().map(|credential| credential.secret().clone()),
         })
@@ -292,19 +296,6 @@ impl Answer {
     }
 }
 
-fn builder(options: &ClientOptions) -> ClientBuilder {
-    reqwest::Client::builder()
-        .user_agent(&options.user_agent)
-        .connect_timeout(options.timeout)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        // Another crate of the program may have switched these on for all.
-        .no_gzip()
-        .no_brotli()
-        .no_deflate()
-        .no_zstd()
-}
-
 /// Where an answer redirects to, if it does.
 fn redirect_of(answer: &Answer) -> Result<Option<Url>, ClientError> {
     let location = answer.headers.get(header::LOCATION);
@@ -325,78 +316,14 @@ fn redirect_of(answer: &Answer) -> Result<Option<Url>, ClientError> {
 
 /// Whether a URL may be asked at all: by TLS, or on this machine. A user in it would become a credential.
 pub(super) fn is_allowed(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let is_loopback = || {
-        let v6 = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
-            || v6.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback())
-    };
     url.username().is_empty()
         && url.password().is_none()
-        && !host.is_empty()
-        && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback()))
-}
-
-/// A URL for a text: without what may be a secret.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Only what has no host has no user.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.into()
+        && !url.host_str().unwrap_or_default().is_empty()
+        && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)))
 }
 
 fn broken(url: &Url, error: reqwest::Error) -> ClientError {
     ClientError::Broken { url: shown(url), source: Box::new(error.without_url()) }
-}
-
-/// A random part of a time that doubles, so that those who were refused together do not come back together.
-fn backoff(attempt: u32) -> Duration {
-    let longest = limits::SERVICE_BACKOFF.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    longest.mul_f64(f64::from(u32::from_le_bytes(crypto::random())) / f64::from(u32::MAX))
-}
-
-/// The body of an error, as one line: the errors of the registry's API, or whatever else it is.
-fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<Single>,
-    }
-    #[derive(Deserialize)]
-    struct Single {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let text = match serde_json::from_slice(body) {
-        Ok(Errors { errors }) if !errors.is_empty() => {
-            let told = errors.iter().map(|error| format!("{}: {}", error.code, error.message));
-            told.collect::<Vec<_>>().join("; ")
-        }
-        _ => String::from_utf8_lossy(body).trim().to_owned(),
-    };
-    if text.is_empty() {
-        return "no reason given".to_owned();
-    }
-    let escape = |c: char| match c {
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect()
-}
-
-/// Whether rustls found something wrong, which it tells by this kind of I/O error. One that wraps another is
-/// not its cause, and is looked into.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let causes = iter::successors(Some(error), |&error| error.source());
-    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|outer| {
-        let mut errors = iter::successors(Some(outer), |&error| error.get_ref()?.downcast_ref());
-        errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
-    })
 }
 
 #[cfg(test)]
@@ -433,32 +360,19 @@ mod tests {
             assert_eq!(answer.retry_after(), Duration::from_secs(seconds), "{asked}");
         }
         assert_eq!(busy(&[]).retry_after(), Duration::ZERO);
-        for attempt in [1, 2, 3, 4, 1000] {
-            assert!(backoff(attempt) <= limits::SERVICE_BACKOFF * (1 << (attempt - 1).min(16)));
-        }
     }
 
     #[test]
-    fn what_a_server_says_is_told_in_one_line() {
-        for (body, expected) in [
-            (
-                &br#"{"errors":[{"code":"DENIED","message":"no\nway","detail":null}]}"#[..],
-                r"DENIED: no\nway",
-            ),
-            (br#"{"errors":[{"code":"A","message":"x"},{"message":"y"}]}"#, "A: x; : y"),
-            (br#"{"errors":[]}"#, r#"{"errors":[]}"#),
-            (b"<h1>\x1b[31mBad Gateway\x07</h1>\r\n", r"<h1>\u{1b}[31mBad Gateway\u{7}</h1>"),
-            (b"\xff", "\u{fffd}"),
-            (b" \n", "no reason given"),
+    fn servers_are_asked_by_tls_or_on_this_machine_and_for_nobody() {
+        for (url, expected) in [
+            ("https://h/a", true),
+            ("http://127.0.0.1:1", true),
+            ("http://h", false),
+            ("https://me:hunter2@h", false),
+            ("https://me@h", false),
+            ("ftp://localhost", false),
         ] {
-            assert_eq!(said(body), expected);
+            assert_eq!(is_allowed(&Url::parse(url).unwrap()), expected, "{url}");
         }
-    }
-
-    #[test]
-    fn a_url_is_shown_without_its_secrets() {
-        let url = Url::parse("https://me:hunter2@h:1/a%0Ab?sig=hunter2#hunter2").unwrap();
-        assert_eq!(shown(&url), "https://h:1/a%0Ab");
-        assert!(!is_allowed(&url));
     }
 }
