@@ -173,7 +173,7 @@ fn shortest(contents: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 /// An integer's contents without the leading bytes that only repeat its sign.
-pub(crate) fn without_sign_bytes(mut contents: &[u8]) -> &[u8] {
+fn without_sign_bytes(mut contents: &[u8]) -> &[u8] {
     while let [sign, rest @ ..] = contents
         && let Some(next) = rest.first()
         && matches!((sign, next), (0, 0..0x80) | (0xff, 0x80..))
@@ -181,6 +181,15 @@ pub(crate) fn without_sign_bytes(mut contents: &[u8]) -> &[u8] {
         contents = rest;
     }
     contents
+}
+
+/// A serial number as its significant bytes, so that a negative one is also found where somebody wrote it as
+/// a positive one.
+pub(crate) fn serial_number(contents: &[u8]) -> &[u8] {
+    match without_sign_bytes(contents) {
+        [0, bytes @ ..] => bytes,
+        bytes => bytes,
+    }
 }
 
 /// `YYMMDDHHMMSSZ`, from 1950 to 2049 (RFC 5280, section 4.1.2.5.1).

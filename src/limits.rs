@@ -192,8 +192,8 @@ pub const OCSP_CERTIFICATES: usize = 8;
 /// URLs of one extension about revocation, each of which may be asked. Real ones name one or two.
 pub const REVOCATION_URLS: usize = 32;
 
-/// Extensions of one CRL or one of its entries, each of which is held against all others.
-pub const CRL_EXTENSIONS: usize = 32;
+/// Bytes of the extensions of one CRL, or of one of its entries. Real ones take some hundred.
+pub const CRL_EXTENSION_BYTES: usize = 16 * 1024;
 
 /// How far the clock of a CA or a responder may be ahead of ours.
 pub const REVOCATION_CLOCK_SKEW: Duration = Duration::from_secs(300);

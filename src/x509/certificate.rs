@@ -75,6 +75,18 @@ pub(crate) struct KeyUsage {
     pub(crate) bits: u16,
 }
 
+impl KeyUsage {
+    pub(crate) const DIGITAL_SIGNATURE: u16 = 1;
+    pub(crate) const NON_REPUDIATION: u16 = 1 << 1;
+    pub(crate) const KEY_CERT_SIGN: u16 = 1 << 5;
+    pub(crate) const CRL_SIGN: u16 = 1 << 6;
+
+    /// Whether one of these bits is set.
+    pub(crate) const fn has(&self, bits: u16) -> bool {
+        self.bits & bits != 0
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExtendedKeyUsage {
     pub(crate) critical: bool,

@@ -12,13 +12,14 @@ mod profile;
 mod public_key;
 
 pub use bundle::{BundleError, parse_bundle, to_pem};
-pub(crate) use certificate::CertificateSignature;
 pub use certificate::{Certificate, CertificateError};
+pub(crate) use certificate::{CertificateSignature, KeyUsage};
 pub(crate) use chain::Rfc3339;
 pub use chain::{CertificateChain, ChainError, Repaired};
 pub(crate) use name::{AttributeText, parse_text};
 pub use name::{Name, NameAttribute, NameError};
 pub use pointers::{DistributionPoint, PointerError};
 pub(crate) use pointers::{PointName, Reasons};
+pub(crate) use profile::OCSP_SIGNING;
 pub use profile::{Purpose, Rule, Violation};
 pub use public_key::{PublicKey, PublicKeyError};

@@ -88,13 +88,11 @@ const KEY_USAGES: [&str; 9] = [
     "encipherOnly",
     "decipherOnly",
 ];
-const DIGITAL_SIGNATURE: u16 = 1;
-const NON_REPUDIATION: u16 = 1 << 1;
-const KEY_CERT_SIGN: u16 = 1 << 5;
 
 const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
 
-const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
+/// `id-kp-OCSPSigning` (RFC 6960, section 4.2.2.2).
+pub(crate) const OCSP_SIGNING: &str = "1.3.6.1.5.5.7.3.9";
 
 const FORBIDDEN_PURPOSES: [(&str, &str); 5] = [
     ("2.5.29.37.0", "anyExtendedKeyUsage"),
@@ -161,7 +159,7 @@ fn ca(certificate: &Certificate, cas_below: usize, purpose: Purpose, broken: &mu
         }
     }
     if let Some(usage) = key_usage(extensions.key_usage.as_ref(), purpose, broken)
-        && usage.bits & KEY_CERT_SIGN == 0
+        && !usage.has(KeyUsage::KEY_CERT_SIGN)
     {
         broken.push(Rule::CaWithoutKeyCertSign);
     }
@@ -173,10 +171,10 @@ fn leaf(certificate: &Certificate, purpose: Purpose, broken: &mut Vec<Rule>) {
         broken.push(Rule::LeafIsCa);
     }
     if let Some(usage) = key_usage(extensions.key_usage.as_ref(), purpose, broken) {
-        if usage.bits & DIGITAL_SIGNATURE == 0 {
+        if !usage.has(KeyUsage::DIGITAL_SIGNATURE) {
             broken.push(Rule::LeafWithoutDigitalSignature);
         }
-        let forbidden = usage.bits & !(DIGITAL_SIGNATURE | NON_REPUDIATION);
+        let forbidden = usage.bits & !(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::NON_REPUDIATION);
         let names = KEY_USAGES.iter().enumerate();
         let names = names.filter(|(bit, _)| forbidden & (1 << bit) != 0).map(|(_, name)| *name);
         let names = names.collect::<Vec<_>>();
