@@ -212,3 +212,24 @@ pub const TIMESTAMP_CERTIFICATES: usize = 32;
 
 /// Elements of each of the other sets in a timestamp token. Real signers have five or six attributes.
 pub const TIMESTAMP_ATTRIBUTES: usize = 64;
+
+/// How long one OCSP response may take (trust-store-trust-policy.md, "OCSP Download").
+pub const OCSP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long one CRL may take (trust-store-trust-policy.md, "CRL Download").
+pub const CRL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Answers that are asked for about one certificate, each by what the one before has left open.
+pub const REVOCATION_ROUNDS: usize = 32;
+
+/// Bytes of a CRL's file in the cache: a CRL and its delta CRL, in base64.
+pub const CRL_FILE_BYTES: usize = 3 * CRL_BYTES;
+
+/// Bytes of all CRLs, and of all OCSP responses, that are kept on disk. The oldest make room.
+pub const CACHE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Bytes of answers that one process keeps in memory.
+pub const CACHE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a file of evidence: some CRLs in base64.
+pub const EVIDENCE_FILE_BYTES: usize = 256 * 1024 * 1024;

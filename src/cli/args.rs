@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use time::{UtcDateTime, format_description::well_known::Rfc3339};
+
 use super::{
     Outcome, block_on,
     failure::{Exit, Failure},
@@ -164,6 +166,38 @@ pub(super) fn user_metadata(
         }
     }
     Ok(metadata)
+}
+
+/// Go's notation, which the notation CLI takes (`3h20m`), and days.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let refused =
+        || "expected a duration such as 12h, 3h20m or 90d, of at least one second".to_owned();
+    let mut seconds = 0u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
+        let (number, unit) = rest.split_at_checked(end).ok_or_else(refused)?;
+        let unit_seconds = match unit.chars().next() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 60 * 60,
+            Some('d') => 24 * 60 * 60,
+            _ => return Err(refused()),
+        };
+        let number = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_seconds));
+        seconds = number.and_then(|n| seconds.checked_add(n)).ok_or_else(refused)?;
+        rest = unit.get(1..).unwrap_or_default();
+    }
+    match seconds {
+        0 => Err(refused()),
+        seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// A time in RFC 3339, such as 2026-11-23T12:00:00Z.
+pub(super) fn time(text: &str) -> Result<UtcDateTime, String> {
+    UtcDateTime::parse(text, &Rfc3339)
+        .map_err(|_| "expected a time such as 2026-11-23T12:00:00Z".to_owned())
 }
 
 /// `KEY=VALUE`

@@ -15,6 +15,7 @@ mod output;
 mod plugin;
 mod policy;
 mod quickstart;
+mod revocation;
 mod sign;
 mod signing;
 mod tree;
@@ -56,6 +57,8 @@ enum Command {
     #[command(subcommand)]
     Policy(policy::Command),
     #[command(subcommand)]
+    Revocation(revocation::Command),
+    #[command(subcommand)]
     Dct(dct::Command),
     Version(version::Args),
 }
@@ -90,6 +93,7 @@ impl Command {
             Self::Key(command) => command.run(),
             Self::Plugin(command) => command.run(),
             Self::Policy(command) => command.run(),
+            Self::Revocation(command) => command.run(),
             Self::Dct(command) => command.run(),
             Self::Version(args) => args.run(),
         };
@@ -105,6 +109,7 @@ impl Command {
             Self::Cert(command) => command.format(),
             Self::Key(command) => command.format(),
             Self::Policy(command) => command.format(),
+            Self::Revocation(command) => command.format(),
             Self::Dct(command) => command.format(),
             Self::Version(args) => args.output.format,
             Self::Sign(args) => args.output.format,

@@ -144,32 +144,13 @@ fn format(name: &str) -> Result<EnvelopeFormat, String> {
     EnvelopeFormat::from_name(name).ok_or_else(|| "expected jws or cose".to_owned())
 }
 
-/// Go's notation, which the notation CLI takes (`3h20m`), and days.
+/// At most what the notation CLI's own durations can hold.
 fn expiry(text: &str) -> Result<Duration, String> {
-    let refused =
-        || "expected a duration such as 12h, 3h20m or 90d, of at least one second".to_owned();
-    let mut seconds = 0u64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
-        let (number, unit) = rest.split_at_checked(end).ok_or_else(refused)?;
-        let unit_seconds = match unit.chars().next() {
-            Some('s') => 1,
-            Some('m') => 60,
-            Some('h') => 60 * 60,
-            Some('d') => 24 * 60 * 60,
-            _ => return Err(refused()),
-        };
-        let number = number.parse::<u64>().ok().and_then(|n| n.checked_mul(unit_seconds));
-        seconds = number.and_then(|n| seconds.checked_add(n)).ok_or_else(refused)?;
-        rest = unit.get(1..).unwrap_or_default();
-    }
-    match seconds {
-        0 => Err(refused()),
-        seconds if seconds > limits::EXPIRY_SECONDS => {
+    match args::duration(text)? {
+        expiry if expiry.as_secs() > limits::EXPIRY_SECONDS => {
             Err(format!("expected at most {} seconds", limits::EXPIRY_SECONDS))
         }
-        seconds => Ok(Duration::from_secs(seconds)),
+        expiry => Ok(expiry),
     }
 }
 

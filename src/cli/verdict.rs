@@ -9,12 +9,14 @@ use super::{
     failure::{Exit, Failure},
     list::UnreadableRow,
     output,
+    revocation::{OpenRevocation, RevocationLines},
 };
 use crate::{
     config::Directories,
     envelope::Envelope,
     trust::{DirectoryTrustStore, Statement, TrustAnchors},
     verify::{Accepted, Outcome, Refusal, RefusedSignature, SignatureSource, Tried},
+    x509::Rfc3339,
 };
 
 /// Trust stores
@@ -66,6 +68,10 @@ pub(super) struct Report {
     scope: Option<String>,
     statement: String,
     result: Conclusion,
+    /// The time for which this holds.
+    at: String,
+    /// Whether the time is another than now, by `--at`.
+    at_given: bool,
     /// Who signed, where the result is `verified`.
     signer: Option<String>,
     /// Every signature that was looked at, up to the first that is accepted.
@@ -118,6 +124,8 @@ impl Report {
             scope: None,
             statement: statement.name.clone(),
             result: Conclusion::Unsigned,
+            at: String::new(),
+            at_given: false,
             signer: None,
             signatures: Vec::new(),
             unreadable: Vec::new(),
@@ -130,6 +138,11 @@ impl Report {
     pub(super) fn of(mut self, digest: impl fmt::Display) -> Self {
         self.artifact = Some(digest.to_string());
         self
+    }
+
+    pub(super) fn judged_at(&mut self, revocation: &OpenRevocation) {
+        self.at = Rfc3339(revocation.at).to_string();
+        self.at_given = revocation.is_at_given;
     }
 
     pub(super) fn under(mut self, scope: impl fmt::Display) -> Self {
@@ -199,6 +212,7 @@ fn exit_of(refusal: &Refusal) -> Exit {
             Exit::NotFound => Exit::Rejected,
             exit => exit,
         },
+        Refusal::Rejected(rejected) if rejected.is_unavailable() => Exit::Unavailable,
         _ => Exit::Rejected,
     }
 }
@@ -246,7 +260,14 @@ impl fmt::Display for Report {
             (Conclusion::Unsigned, _) => write!(f, "unsigned: {reference}")?,
             (Conclusion::Rejected, _) => write!(f, "rejected: {reference}")?,
         }
-        write!(f, ", by statement {statement:?}")
+        write!(f, ", by statement {statement:?}")?;
+        if self.at_given {
+            write!(f, ", as of {}", self.at)?;
+        }
+        match self.signatures.last().and_then(|row| row.outcome.as_ref()) {
+            Some(outcome) => Sources(outcome).fmt(f),
+            None => Ok(()),
+        }
     }
 }
 
@@ -262,6 +283,25 @@ impl fmt::Display for SignatureRow {
         for (check, is_enforced, reason) in self.outcome.iter().flat_map(Outcome::failures) {
             let failed = if is_enforced { "failed" } else { "failed, and is only logged" };
             writeln!(f, "{name}: {check} {failed}: {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a verdict rests on: the timestamp, and who was asked about revocation.
+struct Sources<'a>(&'a Outcome);
+
+impl fmt::Display for Sources<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(timestamp) = &self.0.timestamp {
+            let (earliest, latest) = (Rfc3339(timestamp.earliest), Rfc3339(timestamp.latest));
+            write!(f, "\n  timestamp: {earliest} to {latest}, by {}", timestamp.authority)?;
+        }
+        let asked = self.0.timestamp.iter().flat_map(|timestamp| &timestamp.revocation);
+        let asked = asked.chain(&self.0.revocation);
+        for certificate in asked.filter(|one| one.names_source()) {
+            let lines = RevocationLines(certificate).to_string().replace('\n', "\n  ");
+            write!(f, "\n  revocation: {lines}")?;
         }
         Ok(())
     }

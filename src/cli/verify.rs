@@ -7,17 +7,15 @@ use super::{
     block_on,
     failure::{Exit, Failure},
     policy,
+    revocation::RevocationArgs,
     verdict::{Report, SignatureRow, StoreArgs},
 };
 use crate::{
-    config,
     trust::RegistryScope,
     verify::{Verifier, VerifyError},
 };
 
 /// Verify the signatures of an artifact under the trust policy.
-///
-/// Timestamps and revocation are not judged yet: a policy that enforces one of them refuses what has it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -32,6 +30,8 @@ pub(super) struct Args {
     max: MaxSignatures,
     #[command(flatten)]
     stores: StoreArgs,
+    #[command(flatten)]
+    revocation: RevocationArgs,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -50,7 +50,10 @@ impl Args {
         let mut report =
             Report::new(&artifact, statement).of(&artifact.descriptor.digest).under(&self.scope);
         let anchors = self.stores.read(statement, &mut report)?;
-        let mut verifier = Verifier::new(statement, &anchors, config::now());
+        let revocation = self.revocation.open()?;
+        report.judged_at(&revocation);
+        let mut verifier =
+            Verifier::new(statement, &anchors, revocation.revocation(), revocation.at);
         verifier.max_signatures = self.max.get();
         verifier.user_metadata = user_metadata;
         match block_on(verifier.verify(&artifact.repository, &artifact.descriptor))? {
@@ -62,7 +65,7 @@ impl Args {
             }
             Err(VerifyError::Unsigned(tried) | VerifyError::Rejected(tried)) => {
                 self.max.warn(tried.untried);
-                report.tried(tried);
+                report.tried(*tried);
             }
             Err(error) => return Err(error.into()),
         }

@@ -26,6 +26,8 @@ pub struct Directories {
     pub config: PathBuf,
     /// `$NOTATION_LIBEXEC`, else the same as `config`: plugins live here.
     pub libexec: PathBuf,
+    /// `$NOTATION_CACHE`, else `notation` in the user's cache folder, where there is one.
+    pub cache: Option<PathBuf>,
 }
 
 /// Why there is no configuration folder.
@@ -61,14 +63,15 @@ impl Directories {
             .or_else(|| Some(user_config()?.join("notation")))
             .ok_or(NoConfigurationFolder)?;
         let libexec = absolute("NOTATION_LIBEXEC").unwrap_or_else(|| config.clone());
-        Ok(Self { config, libexec })
+        let cache = absolute("NOTATION_CACHE").or_else(|| Some(user_cache()?.join("notation")));
+        Ok(Self { config, libexec, cache })
     }
 
     /// The folders inside a configuration folder, as `XDG_CONFIG_HOME` names one.
     #[must_use]
     pub fn under(xdg_config_home: impl Into<PathBuf>) -> Self {
         let config = xdg_config_home.into().join("notation");
-        Self { libexec: config.clone(), config }
+        Self { libexec: config.clone(), config, cache: None }
     }
 
     /// `signingkeys.json`
@@ -153,4 +156,15 @@ fn user_config() -> Option<PathBuf> {
         return absolute("AppData");
     }
     absolute("XDG_CONFIG_HOME").or_else(|| Some(home()?.join(".config")))
+}
+
+fn user_cache() -> Option<PathBuf> {
+    let home = || absolute("HOME");
+    if cfg!(target_os = "macos") {
+        return Some(home()?.join("Library").join("Caches"));
+    }
+    if cfg!(windows) {
+        return absolute("LocalAppData");
+    }
+    absolute("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache")))
 }

@@ -78,6 +78,20 @@ impl Evidence {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Adds what is not there yet.
+    pub fn merge(&mut self, other: Self) {
+        for crl in other.crls {
+            if !self.crls.contains(&crl) {
+                self.crls.push(crl);
+            }
+        }
+        for response in other.ocsp {
+            if !self.ocsp.contains(&response) {
+                self.ocsp.push(response);
+            }
+        }
+    }
 }
 
 impl CrlEvidence {

@@ -9,20 +9,27 @@ mod crl;
 mod entry;
 mod error;
 mod evidence;
+#[cfg(feature = "net")]
+pub mod fetch;
+mod file;
 mod judge;
 mod lists;
 mod ocsp;
 mod outcome;
+mod report;
 mod responder;
 mod scope;
 mod signed;
+mod source;
 
 pub use crl::Crl;
 pub use error::{CrlError, OcspError, ResponseStatus, SignatureFault, TimeFault};
 pub use evidence::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, OcspEvidence};
+pub use file::crl_der;
 pub use judge::{SigningTime, judge, judge_certificate};
 pub use ocsp::{OcspResponse, ocsp_request};
 pub use outcome::{
     Attempt, AttemptError, CertificateRevocation, Method, NotApplicable, RevocationReason,
     RevocationStatus, Source,
 };
+pub use source::RevocationSource;

@@ -1,6 +1,6 @@
 //! What became of asking: a verdict for each certificate, with its sources, or with everything that was tried.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use time::UtcDateTime;
 
@@ -172,6 +172,14 @@ impl CertificateRevocation {
     }
 }
 
+impl CertificateRevocation {
+    /// Whether there is somebody to ask.
+    #[must_use]
+    pub const fn names_source(&self) -> bool {
+        !matches!(self.status, RevocationStatus::NotApplicable { .. })
+    }
+}
+
 impl RevocationStatus {
     /// Whether the certificate passes: it is good, or nobody is to be asked.
     #[must_use]
@@ -196,6 +204,19 @@ fn are_unreachable(attempts: &[Attempt]) -> bool {
 impl Attempt {
     pub(super) fn new(method: Method, url: &str, why: impl Into<AttemptError>) -> Self {
         Self { method, url: Some(url.to_owned()), why: why.into() }
+    }
+
+    /// Why it gave none, with the causes of that.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let mut levels = vec![self.why.to_string()];
+        let mut cause = self.why.source();
+        while let Some(error) = cause {
+            levels.push(error.to_string());
+            cause = error.source();
+        }
+        levels.dedup();
+        levels.join(": ")
     }
 
     /// A source that there is no answer of.

@@ -1,9 +1,13 @@
 //! Why a check failed.
 
+use std::fmt;
+
 use time::UtcDateTime;
 
 use crate::{
     envelope::{EnvelopeError, PayloadError},
+    revocation::{CertificateRevocation, RevocationStatus},
+    timestamp::TokenError,
     x509::{ChainError, Name, Rfc3339},
 };
 
@@ -91,17 +95,15 @@ pub enum CheckError {
     /// The statement asks for a timestamp that is not there.
     #[error("signature has no timestamp, and the statement names a tsa store")]
     NoTimestamp,
-    /// A timestamp that this version cannot judge.
-    #[error("timestamps are not judged by this version, and the statement asks for one")]
-    TimestampNotJudged,
-    /// Revocation that this version cannot judge.
-    #[error(
-        "revocation is not judged by this version, and certificate {subject} says where it is published"
-    )]
-    RevocationNotJudged {
-        /// The certificate's subject.
-        subject: Name,
-    },
+    /// The timestamp shows no time.
+    #[error(transparent)]
+    Timestamp(#[from] TokenError),
+    /// The timestamp is of a time at which a certificate of the signer was not valid.
+    #[error("timestamp is out of the validity of the signer's certificates")]
+    TimestampRange(#[source] ChainError),
+    /// A certificate is revoked, or nobody can tell.
+    #[error("{}", Revoked(.0))]
+    Revocation(Box<CertificateRevocation>),
     /// A plugin that this version does not run.
     #[error("signature names the verification plugin {plugin:?}, and this version runs none")]
     VerificationPlugin {
@@ -124,4 +126,39 @@ pub enum CheckError {
         /// The signed one.
         signed: String,
     },
+}
+
+impl CheckError {
+    /// Whether trying again may help: revocation is unknown because no source could be reached.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Revocation(certificate) if certificate.status.is_unreachable())
+    }
+}
+
+/// Why a certificate does not pass, with all that was tried.
+struct Revoked<'a>(&'a CertificateRevocation);
+
+impl fmt::Display for Revoked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = &self.0.subject;
+        match &self.0.status {
+            RevocationStatus::Revoked { source, reason, at, invalidity_date } => {
+                write!(f, "certificate {subject} was revoked at {} ({reason})", Rfc3339(*at))?;
+                if let Some(date) = invalidity_date {
+                    write!(f, ", and is not to be relied on since {}", Rfc3339(*date))?;
+                }
+                write!(f, ", says {} {}", source.method, source.url)
+            }
+            RevocationStatus::Unknown { attempts } => {
+                write!(f, "nobody can tell whether certificate {subject} is revoked")?;
+                for (i, attempt) in attempts.iter().enumerate() {
+                    let mark = if i == 0 { ':' } else { ';' };
+                    write!(f, "{mark} {attempt}: {}", attempt.reason())?;
+                }
+                Ok(())
+            }
+            _ => write!(f, "certificate {subject} is not revoked"),
+        }
+    }
 }

@@ -6,16 +6,19 @@ use std::collections::BTreeMap;
 use time::UtcDateTime;
 
 use super::{
-    Accepted, Check, CheckError, Claimed, Outcome, Rejected, Verified,
+    Accepted, Check, CheckError, Claimed, Outcome, Rejected, TimestampOutcome, Verified,
     outcome::{Ledger, Refused},
 };
 use crate::{
     algorithm::{HashAlgorithm, KeySpec},
     envelope::{Envelope, SignedContent, SigningScheme},
     oci::{Descriptor, Digest},
+    revocation::{CertificateRevocation, Evidence, SigningTime, judge},
+    timestamp::{Timestamp, TimestampToken},
     trust::{
         Action, Requirements, Statement, StoreType, TrustAnchors, Verification, VerifyTimestamp,
     },
+    x509::{Certificate, CertificateChain},
 };
 
 /// Why nothing is verified at the level `skip`.
@@ -52,10 +55,8 @@ impl Artifact {
     }
 }
 
-/// Holds a signature against a statement of a trust policy.
-///
-/// Timestamps and revocation are not judged yet: where the statement asks for one of them, and the signature's
-/// certificates have it, that check fails and says so. It is never passed.
+/// Holds a signature against a statement of a trust policy. Nobody is asked anything: `evidence` is all that is
+/// known of revocation, and `at` is the time.
 ///
 /// # Errors
 /// [`Rejected`], with every check that was made. `Ok` means accepted under this statement, which need not mean
@@ -65,17 +66,111 @@ pub fn evaluate(
     artifact: &Artifact,
     statement: &Statement,
     anchors: &TrustAnchors,
+    evidence: &Evidence,
     at: UtcDateTime,
 ) -> Result<Accepted, Rejected> {
+    match begin(envelope, artifact, statement, anchors, at) {
+        Begun::Concluded(verdict) => verdict,
+        Begun::Pending(pending) => pending.conclude(evidence),
+    }
+}
+
+/// The first half of [`evaluate`]: every check that needs no evidence of revocation.
+#[must_use]
+pub fn begin<'a>(
+    envelope: &Envelope,
+    artifact: &'a Artifact,
+    statement: &'a Statement,
+    anchors: &'a TrustAnchors,
+    at: UtcDateTime,
+) -> Begun<'a> {
     let mut ledger = Ledger::new(&statement.name, at);
     let Verification::Verify(requirements) = &statement.verification else {
         ledger.skip(Check::Integrity, SKIPPED);
-        return Ok(Accepted::Skipped(ledger.outcome));
+        return Begun::Concluded(Ok(Accepted::Skipped(ledger.outcome)));
     };
     let evaluation = Evaluation { artifact, requirements, anchors, at };
     match evaluation.run(envelope, &mut ledger) {
-        Ok(content) => Ok(accepted(content, ledger.outcome)),
-        Err(Refused) => Err(Rejected { outcome: Box::new(ledger.outcome) }),
+        Ok((content, timestamp)) => {
+            Begun::Pending(Box::new(Pending { evaluation, content, timestamp, ledger }))
+        }
+        Err(Refused) => Begun::Concluded(Err(ledger.rejected())),
+    }
+}
+
+/// An evaluation that is concluded already, or waits for evidence.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Begun<'a> {
+    /// No evidence of revocation would change it.
+    Concluded(Result<Accepted, Rejected>),
+    /// Every check so far has passed, or failed and is only logged.
+    Pending(Box<Pending<'a>>),
+}
+
+/// An evaluation that waits for evidence of revocation.
+#[derive(Debug)]
+pub struct Pending<'a> {
+    evaluation: Evaluation<'a>,
+    content: SignedContent,
+    timestamp: Option<Timestamp>,
+    ledger: Ledger,
+}
+
+impl Pending<'_> {
+    /// The chains of which it matters whether they are revoked: the timestamping authority's, and the signer's.
+    pub fn chains(&self) -> impl Iterator<Item = &CertificateChain> {
+        let signer = Ledger::asks_for_revocation(self.evaluation.requirements.checks.revocation)
+            .then(|| self.content.certificate_chain());
+        self.timestamp.iter().map(Timestamp::certificate_chain).chain(signer)
+    }
+
+    /// The second half of [`evaluate`].
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub fn conclude(mut self, evidence: &Evidence) -> Result<Accepted, Rejected> {
+        match self.run(evidence) {
+            Ok(()) => Ok(accepted(self.content, self.ledger.outcome)),
+            Err(Refused) => Err(self.ledger.rejected()),
+        }
+    }
+
+    fn run(&mut self, evidence: &Evidence) -> Result<(), Refused> {
+        let Self { evaluation, content, timestamp, ledger } = self;
+        let checks = &evaluation.requirements.checks;
+        let mut signing_time = match content.attributes().signing_scheme {
+            SigningScheme::X509SigningAuthority => {
+                SigningTime::Authentic(content.attributes().signing_time)
+            }
+            SigningScheme::X509 => SigningTime::Unknown,
+        };
+        if let Some(timestamp) = timestamp {
+            let chain = timestamp.certificate_chain();
+            let revocation = judge(chain, evidence, evaluation.at, SigningTime::Unknown);
+            let result = none_revoked(&revocation);
+            if result.is_ok() {
+                signing_time = SigningTime::Timestamped { latest: timestamp.latest() };
+            }
+            ledger.outcome.timestamp = Some(TimestampOutcome::new(timestamp, revocation));
+            ledger.record(Check::AuthenticTimestamp, checks.authentic_timestamp, result)?;
+        }
+        ledger.record_revocation(checks.revocation, || {
+            let chain = content.certificate_chain();
+            let revocation = judge(chain, evidence, evaluation.at, signing_time);
+            let result = none_revoked(&revocation);
+            (revocation, result)
+        })?;
+        ledger.record(Check::VerificationPlugin, Action::Enforce, verification_plugin(content))?;
+        ledger.record(Check::UserMetadata, Action::Enforce, evaluation.user_metadata(content))
+    }
+}
+
+/// Every certificate is good, or of those that nobody is asked about.
+fn none_revoked(certificates: &[CertificateRevocation]) -> Result<(), CheckError> {
+    match certificates.iter().find(|certificate| !certificate.status.is_accepted()) {
+        None => Ok(()),
+        Some(certificate) => Err(CheckError::Revocation(Box::new(certificate.clone()))),
     }
 }
 
@@ -87,6 +182,7 @@ fn accepted(content: SignedContent, outcome: Outcome) -> Accepted {
     }
 }
 
+#[derive(Debug, Clone, Copy)]
 struct Evaluation<'a> {
     artifact: &'a Artifact,
     requirements: &'a Requirements,
@@ -95,8 +191,13 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// Every check in the order of the specification, up to the first enforced one that fails.
-    fn run(&self, envelope: &Envelope, ledger: &mut Ledger) -> Result<SignedContent, Refused> {
+    /// Every check that needs no evidence, in the order of the specification, up to the first enforced one that
+    /// fails. Gives the timestamp that verifies and whose authority may still be revoked.
+    fn run(
+        &self,
+        envelope: &Envelope,
+        ledger: &mut Ledger,
+    ) -> Result<(SignedContent, Option<Timestamp>), Refused> {
         let (content, integrity) = match envelope.verified() {
             Ok(content) => {
                 let integrity = self.is_about_the_artifact(&content);
@@ -109,12 +210,19 @@ impl Evaluation<'_> {
         let checks = &self.requirements.checks;
         ledger.record(Check::Authenticity, checks.authenticity, self.authenticity(&content))?;
         ledger.record(Check::Expiry, checks.expiry, self.expiry(&content))?;
-        let timestamp = self.authentic_timestamp(&content);
-        ledger.record(Check::AuthenticTimestamp, checks.authentic_timestamp, timestamp)?;
-        ledger.record_revocation(checks.revocation, || revocation(&content))?;
-        ledger.record(Check::VerificationPlugin, Action::Enforce, verification_plugin(&content))?;
-        ledger.record(Check::UserMetadata, Action::Enforce, self.user_metadata(&content))?;
-        Ok(content)
+        let timestamp = match self.authentic_timestamp(&content) {
+            Ok(Some(timestamp)) => Some(timestamp),
+            Ok(None) => {
+                ledger.record(Check::AuthenticTimestamp, checks.authentic_timestamp, Ok(()))?;
+                None
+            }
+            Err(error) => {
+                let failed = Err(error);
+                ledger.record(Check::AuthenticTimestamp, checks.authentic_timestamp, failed)?;
+                None
+            }
+        };
+        Ok((content, timestamp))
     }
 
     fn is_about_the_artifact(&self, content: &SignedContent) -> Result<(), CheckError> {
@@ -179,20 +287,37 @@ impl Evaluation<'_> {
         }
     }
 
-    fn authentic_timestamp(&self, content: &SignedContent) -> Result<(), CheckError> {
+    /// The signature was made while its certificates were valid. Where a timestamp shows that, it is given, as its
+    /// authority may be revoked.
+    fn authentic_timestamp(
+        &self,
+        content: &SignedContent,
+    ) -> Result<Option<Timestamp>, CheckError> {
         let chain = content.certificate_chain();
         match content.attributes().signing_scheme {
             SigningScheme::X509SigningAuthority => {
-                Ok(chain.check_validity(content.attributes().signing_time)?)
+                chain.check_validity(content.attributes().signing_time)?;
+                Ok(None)
             }
             SigningScheme::X509 if self.asks_for_timestamp(content) => {
-                Err(match content.unsigned_attributes().timestamp {
-                    Some(_) => CheckError::TimestampNotJudged,
-                    None => CheckError::NoTimestamp,
-                })
+                let token = content.unsigned_attributes().timestamp.as_deref();
+                let token = token.filter(|token| !token.is_empty());
+                let token = TimestampToken::parse(token.ok_or(CheckError::NoTimestamp)?)?;
+                let timestamp = token.verify(content.signature(), &self.timestamp_roots())?;
+                timestamp.check_within_validity(chain).map_err(CheckError::TimestampRange)?;
+                Ok(Some(timestamp))
             }
-            SigningScheme::X509 => Ok(chain.check_validity(self.at)?),
+            SigningScheme::X509 => {
+                chain.check_validity(self.at)?;
+                Ok(None)
+            }
         }
+    }
+
+    fn timestamp_roots(&self) -> Vec<Certificate> {
+        let stores = self.requirements.trust_stores.iter();
+        let stores = stores.filter(|store| store.kind == StoreType::Tsa);
+        stores.flat_map(|store| self.anchors.certificates(store)).cloned().collect()
     }
 
     /// trust-store-trust-policy.md, "Timestamp Countersignature Verification details".
@@ -220,17 +345,6 @@ impl Evaluation<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// A chain that names no place to ask is not revoked.
-fn revocation(content: &SignedContent) -> Result<(), CheckError> {
-    let mut certificates = content.certificate_chain().certificates().iter();
-    match certificates.find(|certificate| certificate.names_revocation()) {
-        Some(certificate) => {
-            Err(CheckError::RevocationNotJudged { subject: certificate.subject().clone() })
-        }
-        None => Ok(()),
     }
 }
 

@@ -9,11 +9,12 @@ mod outcome;
 mod verifier;
 
 pub use error::CheckError;
-pub use evaluate::{Artifact, evaluate};
+pub use evaluate::{Artifact, Begun, Pending, begin, evaluate};
 pub use outcome::{
-    Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, Verified,
+    Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, TimestampOutcome,
+    Verified,
 };
 pub use verifier::{
-    AcceptedArtifact, Refusal, RefusedSignature, SignatureSource, Tried, Verifier, VerifyError,
-    read_signature,
+    AcceptedArtifact, Refusal, RefusedSignature, Revocation, SignatureSource, Tried, Verifier,
+    VerifyError, read_signature,
 };

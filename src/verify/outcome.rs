@@ -8,6 +8,8 @@ use time::UtcDateTime;
 use super::{CheckError, evaluate::SKIPPED};
 use crate::{
     envelope::SignedContent,
+    revocation::CertificateRevocation,
+    timestamp::Timestamp,
     trust::{Action, RevocationAction, Statement, Verification},
     x509::{Certificate, Name, Rfc3339},
 };
@@ -70,6 +72,40 @@ pub struct Outcome {
     pub at: UtcDateTime,
     /// Every check that was come to, in order.
     pub checks: Vec<CheckResult>,
+    /// The timestamp, where one was looked at and verifies.
+    pub timestamp: Option<TimestampOutcome>,
+    /// What is known of the revocation of the signer's certificates, leaf first; empty where that check was not
+    /// come to.
+    pub revocation: Vec<CertificateRevocation>,
+}
+
+/// A timestamp that verifies.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct TimestampOutcome {
+    /// The signature is no older.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub earliest: UtcDateTime,
+    /// The signature is no younger.
+    #[serde(serialize_with = "as_rfc3339")]
+    pub latest: UtcDateTime,
+    /// The timestamping authority's subject.
+    #[serde(serialize_with = "as_text")]
+    pub authority: Name,
+    /// What is known of the revocation of its certificates, leaf first.
+    pub revocation: Vec<CertificateRevocation>,
+}
+
+impl TimestampOutcome {
+    pub(super) fn new(timestamp: &Timestamp, revocation: Vec<CertificateRevocation>) -> Self {
+        Self {
+            earliest: timestamp.earliest(),
+            latest: timestamp.latest(),
+            authority: timestamp.certificate_chain().leaf().subject().clone(),
+            revocation,
+        }
+    }
 }
 
 /// A signature that the policy accepts. Only [`Accepted::Verified`] says who signed.
@@ -154,6 +190,14 @@ impl Accepted {
     }
 }
 
+impl Rejected {
+    /// Whether trying again may help: see [`CheckError::is_unavailable`].
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.outcome.refusal().is_some_and(|(_, error)| error.is_unavailable())
+    }
+}
+
 impl Verified {
     /// The certificate of who signed.
     #[must_use]
@@ -203,6 +247,7 @@ impl Outcome {
 }
 
 /// Keeps every check's result, and is the only one that looks at what the policy does about a failure.
+#[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) outcome: Outcome,
 }
@@ -213,7 +258,17 @@ pub(super) struct Refused;
 impl Ledger {
     pub(super) fn new(statement: &str, at: UtcDateTime) -> Self {
         let statement = statement.to_owned();
-        Self { outcome: Outcome { statement, at, checks: Vec::new() } }
+        let (checks, revocation) = (Vec::new(), Vec::new());
+        Self { outcome: Outcome { statement, at, checks, timestamp: None, revocation } }
+    }
+
+    /// Whether a policy wants to know of revocation at all.
+    pub(super) const fn asks_for_revocation(action: RevocationAction) -> bool {
+        !matches!(action, RevocationAction::Skip)
+    }
+
+    pub(super) fn rejected(self) -> Rejected {
+        Rejected { outcome: Box::new(self.outcome) }
     }
 
     /// Keeps a result under the policy's action.
@@ -233,20 +288,23 @@ impl Ledger {
         if refused { Err(Refused) } else { Ok(()) }
     }
 
-    /// The same for the check that can be left out.
+    /// The same for the check that can be left out, with what it found.
     pub(super) fn record_revocation(
         &mut self,
         action: RevocationAction,
-        result: impl FnOnce() -> Result<(), CheckError>,
+        look: impl FnOnce() -> (Vec<CertificateRevocation>, Result<(), CheckError>),
     ) -> Result<(), Refused> {
-        match action {
-            RevocationAction::Enforce => self.record(Check::Revocation, Action::Enforce, result()),
-            RevocationAction::Log => self.record(Check::Revocation, Action::Log, result()),
+        let action = match action {
+            RevocationAction::Enforce => Action::Enforce,
+            RevocationAction::Log => Action::Log,
             RevocationAction::Skip => {
                 self.skip(Check::Revocation, "the policy skips it");
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        let (found, result) = look();
+        self.outcome.revocation = found;
+        self.record(Check::Revocation, action, result)
     }
 
     pub(super) fn skip(&mut self, check: Check, why: &'static str) {
@@ -282,6 +340,10 @@ fn in_one_line(error: &CheckError) -> String {
     }
     levels.dedup();
     levels.join(": ")
+}
+
+fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
 fn as_rfc3339<S: Serializer>(time: &UtcDateTime, serializer: S) -> Result<S::Ok, S::Error> {

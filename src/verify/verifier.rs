@@ -9,13 +9,14 @@ use std::{
 
 use time::UtcDateTime;
 
-use super::{Accepted, Artifact, Rejected, evaluate};
+use super::{Accepted, Artifact, Begun, Rejected, begin};
 use crate::{
     crypto,
     envelope::{Envelope, EnvelopeError},
     limits,
     oci::{Descriptor, Digest, Manifest, thumbprints},
     registry::{Content, Listing, Repository, RepositoryError, Unreadable, layout::ImageLayout},
+    revocation::{Evidence, RevocationSource},
     trust::{Statement, TrustAnchors},
     x509::Name,
 };
@@ -28,12 +29,24 @@ pub struct Verifier<'a> {
     pub statement: &'a Statement,
     /// The certificates of the trust stores that it names.
     pub anchors: &'a TrustAnchors,
+    /// What is known of revocation.
+    pub revocation: Revocation<'a>,
     /// The time for which the verdict holds.
     pub at: UtcDateTime,
     /// Signatures that are tried of one artifact, at most.
     pub max_signatures: usize,
     /// Metadata that has to have been signed.
     pub user_metadata: BTreeMap<String, String>,
+}
+
+/// Where evidence of revocation is from. There is no default: a verifier that asks nobody says so.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Revocation<'a> {
+    /// From here alone.
+    Offline(&'a Evidence),
+    /// From whoever is asked.
+    Fetch(&'a dyn RevocationSource),
 }
 
 /// An artifact that the policy accepts.
@@ -61,12 +74,15 @@ pub enum VerifyError {
         #[source]
         source: RepositoryError,
     },
+    /// A verifier without a runtime cannot ask about revocation.
+    #[error("without a runtime nobody can be asked about revocation")]
+    NeedsRuntime,
     /// There is no signature.
     #[error("{} is unsigned", .0.artifact)]
-    Unsigned(Tried),
+    Unsigned(Box<Tried>),
     /// There are signatures, and none is accepted.
     #[error("{} has {} signatures, and none of them is accepted", .0.artifact, .0.refused.len())]
-    Rejected(Tried),
+    Rejected(Box<Tried>),
 }
 
 /// Everything that did not lead to acceptance.
@@ -81,6 +97,8 @@ pub struct Tried {
     pub untried: usize,
     /// Manifests of which nobody knows whether they are signatures of the artifact.
     pub unreadable: Vec<Unreadable>,
+    /// All evidence of revocation that was at hand, for those who keep it.
+    pub evidence: Evidence,
 }
 
 /// A signature that is refused.
@@ -137,9 +155,15 @@ pub enum Refusal {
 impl<'a> Verifier<'a> {
     /// Asks for no user metadata, and tries [`limits::SIGNATURES`].
     #[must_use]
-    pub const fn new(statement: &'a Statement, anchors: &'a TrustAnchors, at: UtcDateTime) -> Self {
+    pub const fn new(
+        statement: &'a Statement,
+        anchors: &'a TrustAnchors,
+        revocation: Revocation<'a>,
+        at: UtcDateTime,
+    ) -> Self {
         let max_signatures = limits::SIGNATURES;
-        Self { statement, anchors, at, max_signatures, user_metadata: BTreeMap::new() }
+        let user_metadata = BTreeMap::new();
+        Self { statement, anchors, revocation, at, max_signatures, user_metadata }
     }
 
     /// Verifies an artifact, whose descriptor the repository has resolved or the caller knows.
@@ -156,8 +180,13 @@ impl<'a> Verifier<'a> {
         artifact: &Descriptor,
     ) -> Result<AcceptedArtifact, VerifyError> {
         let digest = artifact.digest.clone();
-        let mut tried =
-            Tried { artifact: digest.clone(), refused: vec![], untried: 0, unreadable: vec![] };
+        let mut tried = Tried {
+            artifact: digest.clone(),
+            refused: vec![],
+            untried: 0,
+            unreadable: vec![],
+            evidence: Evidence::new(),
+        };
         if let Some(accepted) = Accepted::by_skipping(self.statement, self.at) {
             return Ok(AcceptedArtifact { accepted, signature: None, tried });
         }
@@ -169,7 +198,8 @@ impl<'a> Verifier<'a> {
         self.order(&mut signatures);
         for listed in signatures.iter().take(self.max_signatures) {
             let mut source = SignatureSource::new(listed.digest.clone());
-            match self.judge(repository, artifact, listed, &mut source).await {
+            let evidence = &mut tried.evidence;
+            match self.judge(repository, artifact, listed, &mut source, evidence).await {
                 Ok(accepted) => {
                     return Ok(AcceptedArtifact { accepted, signature: Some(source), tried });
                 }
@@ -177,20 +207,16 @@ impl<'a> Verifier<'a> {
             }
         }
         Err(if signatures.is_empty() {
-            VerifyError::Unsigned(tried)
+            VerifyError::Unsigned(Box::new(tried))
         } else {
-            VerifyError::Rejected(tried)
+            VerifyError::Rejected(Box::new(tried))
         })
     }
 
     /// Verifies an artifact of an image layout, for programs without a runtime.
     ///
     /// # Errors
-    /// Those of [`Self::verify`].
-    ///
-    /// # Panics
-    /// Never: nothing of a layout is waited for.
-    #[expect(clippy::expect_used, reason = "the futures of a layout are ready at once")]
+    /// Those of [`Self::verify`], and [`VerifyError::NeedsRuntime`] for [`Revocation::Fetch`].
     pub fn verify_layout(
         &self,
         layout: &ImageLayout,
@@ -198,10 +224,9 @@ impl<'a> Verifier<'a> {
     ) -> Result<AcceptedArtifact, VerifyError> {
         let verdict = pin!(self.verify(layout, artifact));
         match verdict.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(verdict) => Some(verdict),
-            Poll::Pending => None,
+            Poll::Ready(verdict) => verdict,
+            Poll::Pending => Err(VerifyError::NeedsRuntime),
         }
-        .expect("a layout is not waited for")
     }
 
     /// Those that name a trusted certificate first, and those that name only strangers last.
@@ -224,13 +249,40 @@ impl<'a> Verifier<'a> {
         artifact: &Descriptor,
         listed: &Descriptor,
         source: &mut SignatureSource,
+        evidence: &mut Evidence,
     ) -> Result<Accepted, Refusal> {
         let envelope = read_signature(repository, artifact, listed, source).await?;
         let signer = envelope.dangerous_unverified().certificate_chain().leaf().subject();
         source.claimed_signer = Some(signer.clone());
         let mut subject = Artifact::oci(artifact);
         subject.user_metadata.clone_from(&self.user_metadata);
-        Ok(evaluate(&envelope, &subject, self.statement, self.anchors, self.at)?)
+        Ok(self.evaluate(&envelope, &subject, evidence).await?)
+    }
+
+    /// Evaluates a signature, after asking about revocation where that still matters. `evidence` grows by what
+    /// is found out.
+    ///
+    /// # Errors
+    /// [`Rejected`].
+    pub async fn evaluate(
+        &self,
+        envelope: &Envelope,
+        artifact: &Artifact,
+        evidence: &mut Evidence,
+    ) -> Result<Accepted, Rejected> {
+        let pending = match begin(envelope, artifact, self.statement, self.anchors, self.at) {
+            Begun::Concluded(verdict) => return verdict,
+            Begun::Pending(pending) => pending,
+        };
+        match self.revocation {
+            Revocation::Offline(known) => pending.conclude(known),
+            Revocation::Fetch(source) => {
+                for chain in pending.chains() {
+                    source.collect(chain, evidence, self.at).await;
+                }
+                pending.conclude(evidence)
+            }
+        }
     }
 }
 

@@ -7,18 +7,18 @@ use crate::{
     cli::{
         Outcome,
         args::{self, OutputArgs},
+        block_on,
         failure::{Exit, Failure},
         policy,
+        revocation::RevocationArgs,
         verdict::{Report, SignatureRow, StoreArgs},
     },
-    config,
     envelope::Envelope,
-    verify::{Accepted, Artifact, Refusal, evaluate},
+    revocation::Evidence,
+    verify::{Accepted, Artifact, Refusal, Verifier},
 };
 
 /// Verify a file and its signature under the trust policy for files (trustpolicy.blob.json).
-///
-/// Timestamps and revocation are not judged yet: a policy that enforces one of them refuses what has it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The file; - for standard input
@@ -37,6 +37,8 @@ pub(in crate::cli) struct Args {
     user_metadata: Vec<(String, String)>,
     #[command(flatten)]
     stores: StoreArgs,
+    #[command(flatten)]
+    revocation: RevocationArgs,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 }
@@ -57,7 +59,9 @@ impl Args {
         let bytes = read_signature(&self.signature)?;
         let mut report = Report::new(self.file.display(), statement);
         let anchors = self.stores.read(statement, &mut report)?;
-        if let Some(skipped) = Accepted::by_skipping(statement, config::now()) {
+        let revocation = self.revocation.open()?;
+        report.judged_at(&revocation);
+        if let Some(skipped) = Accepted::by_skipping(statement, revocation.at) {
             report.accept(skipped, SignatureRow::default());
             return report.conclude(self.output.format);
         }
@@ -74,7 +78,9 @@ impl Args {
         artifact.media_type.clone_from(&self.media_type);
         artifact.user_metadata = user_metadata;
         let row = SignatureRow::detached(&envelope);
-        match evaluate(&envelope, &artifact, statement, &anchors, config::now()) {
+        let verifier = Verifier::new(statement, &anchors, revocation.revocation(), revocation.at);
+        let mut evidence = Evidence::new();
+        match block_on(verifier.evaluate(&envelope, &artifact, &mut evidence))? {
             Ok(accepted) => report.accept(accepted, row),
             Err(rejected) => report.refuse(Refusal::Rejected(rejected), row),
         }

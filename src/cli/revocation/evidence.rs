@@ -1,0 +1,99 @@
+//! Evidence of revocation in files.
+
+use std::{
+    fs as std_fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use time::UtcDateTime;
+
+use crate::{
+    cli::{
+        failure::{Exit, Failure},
+        output,
+    },
+    fs, limits,
+    revocation::{Crl, CrlEvidence, Evidence, crl_der},
+    x509::Rfc3339,
+};
+
+/// Reads files and folders. What is older than `max_age` is left out, and said.
+pub(super) fn read(
+    paths: &[PathBuf],
+    max_age: Option<Duration>,
+    now: UtcDateTime,
+) -> Result<Evidence, Failure> {
+    let mut evidence = Evidence::new();
+    for path in paths {
+        if path.is_dir() {
+            for file in files(path)? {
+                evidence.merge(read_file(&file)?);
+            }
+        } else {
+            evidence.merge(read_file(path)?);
+        }
+    }
+    if let Some(max_age) = max_age {
+        evidence.crls.retain(|crl| is_young(&crl.url, crl.fetched_at, max_age, now));
+        evidence.ocsp.retain(|one| is_young(&one.url, one.fetched_at, max_age, now));
+    }
+    Ok(evidence)
+}
+
+fn is_young(url: &str, fetched_at: UtcDateTime, max_age: Duration, now: UtcDateTime) -> bool {
+    let is_young = now - fetched_at <= max_age;
+    if !is_young {
+        output::note(&format!(
+            "warning: evidence of {url} is of {}, over {max_age:?} old, and does not count",
+            Rfc3339(fetched_at)
+        ));
+    }
+    is_young
+}
+
+/// The files of a folder, by name. What begins with a dot is nobody's evidence.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let unreadable = |error| {
+        Failure::new(Exit::Usage, error)
+            .context(format!("folder {} cannot be read", folder.display()))
+    };
+    let mut files = Vec::new();
+    for entry in std_fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.is_file() && !is_hidden {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A document of `revocation fetch`, or one CRL in DER or PEM, which is as old as its file.
+fn read_file(path: &Path) -> Result<Evidence, Failure> {
+    let usage = |failure: Failure| failure.context(format!("{} is no evidence", path.display()));
+    let bytes = fs::read_regular(path, limits::EVIDENCE_FILE_BYTES)
+        .map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        return serde_json::from_slice(&bytes)
+            .map_err(|error| usage(Failure::new(Exit::Usage, error)));
+    }
+    let der = crl_der(bytes);
+    Crl::parse(&der).map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
+    let mut evidence = Evidence::new();
+    let url = path.display().to_string();
+    evidence.crls.push(CrlEvidence::new(url, written_at(path)?, Ok(der)));
+    Ok(evidence)
+}
+
+fn written_at(path: &Path) -> Result<UtcDateTime, Failure> {
+    let modified = std_fs::metadata(path).and_then(|metadata| metadata.modified());
+    let since = modified.ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let seconds = since.and_then(|since| i64::try_from(since.as_secs()).ok());
+    let time = seconds.and_then(|seconds| UtcDateTime::from_unix_timestamp(seconds).ok());
+    time.ok_or_else(|| {
+        Failure::message(Exit::Usage, format!("file {} has no time", path.display()))
+    })
+}

@@ -1,0 +1,156 @@
+//! `revocation`, and the options about it that verifying commands have in common.
+
+mod check;
+mod evidence;
+mod fetch;
+
+pub(super) use check::RevocationLines;
+
+use std::{path::PathBuf, pin::Pin, time::Duration};
+
+use time::UtcDateTime;
+
+use super::{
+    Outcome, args,
+    failure::{Exit, Failure},
+    output::Format,
+};
+use crate::{
+    config::{self, Directories},
+    plugin::SIGNING_AGENT,
+    revocation::{
+        Evidence, RevocationSource,
+        fetch::{FetchOptions, Fetcher, RevocationCache},
+    },
+    verify::Revocation,
+    x509::CertificateChain,
+};
+
+/// Ask whether certificates are revoked, and collect the answers for where nobody can be asked.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    Check(check::Args),
+    Fetch(fetch::Args),
+}
+
+impl Command {
+    pub(super) fn run(&self) -> Outcome {
+        match self {
+            Self::Check(args) => args.run(),
+            Self::Fetch(args) => args.run(),
+        }
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        match self {
+            Self::Check(args) => args.output.format,
+            Self::Fetch(args) => args.output.format,
+        }
+    }
+}
+
+/// Whom to ask about revocation, and for which time
+#[derive(Debug, clap::Args)]
+pub(super) struct RevocationArgs {
+    /// Ask nobody about revocation: what --evidence holds is all there is
+    #[arg(long)]
+    offline: bool,
+    /// Evidence of revocation: a file of `revocation fetch`, a CRL, or a folder of such; may be repeated
+    #[arg(long, value_name = "PATH")]
+    evidence: Vec<PathBuf>,
+    /// The greatest age of evidence that counts, such as 24h
+    #[arg(long, value_name = "DURATION", value_parser = args::duration, requires = "evidence")]
+    max_evidence_age: Option<Duration>,
+    /// Judge as of this time, such as 2026-11-23T12:00:00Z, and not as of now
+    #[arg(long, value_name = "TIME", value_parser = args::time)]
+    at: Option<UtcDateTime>,
+    #[command(flatten)]
+    fetch: FetchArgs,
+}
+
+/// How to ask
+#[derive(Debug, clap::Args)]
+pub(super) struct FetchArgs {
+    /// The time for one OCSP response
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = args::duration)]
+    ocsp_timeout: Duration,
+    /// The time for one CRL
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = args::duration)]
+    crl_timeout: Duration,
+    /// Neither read nor write notation's cache of CRLs and OCSP responses
+    #[arg(long)]
+    no_revocation_cache: bool,
+}
+
+/// The time of a verdict, and what is known of revocation.
+#[derive(Debug)]
+pub(super) struct OpenRevocation {
+    pub(super) at: UtcDateTime,
+    /// Whether the time is one that was asked for.
+    pub(super) is_at_given: bool,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Offline(Evidence),
+    Fetch(Box<Known>),
+}
+
+impl RevocationArgs {
+    pub(super) fn open(&self) -> Result<OpenRevocation, Failure> {
+        let evidence = evidence::read(&self.evidence, self.max_evidence_age, config::now())?;
+        let source = if self.offline {
+            Source::Offline(evidence)
+        } else {
+            Source::Fetch(Box::new(Known { evidence, fetcher: self.fetch.fetcher()? }))
+        };
+        let at = self.at.unwrap_or_else(config::now);
+        Ok(OpenRevocation { at, is_at_given: self.at.is_some(), source })
+    }
+}
+
+impl FetchArgs {
+    fn fetcher(&self) -> Result<Fetcher, Failure> {
+        let cache = match self.no_revocation_cache {
+            true => None,
+            false => Directories::from_environment()?.cache.map(RevocationCache::new),
+        };
+        let options = FetchOptions {
+            ocsp_timeout: self.ocsp_timeout,
+            crl_timeout: self.crl_timeout,
+            cache,
+            user_agent: SIGNING_AGENT.to_owned(),
+            ..FetchOptions::default()
+        };
+        Fetcher::new(options, config::now).map_err(|error| Failure::new(Exit::Other, error))
+    }
+}
+
+impl OpenRevocation {
+    pub(super) fn revocation(&self) -> Revocation<'_> {
+        match &self.source {
+            Source::Offline(evidence) => Revocation::Offline(evidence),
+            Source::Fetch(source) => Revocation::Fetch(source.as_ref()),
+        }
+    }
+}
+
+/// What is known, and who is asked for the rest.
+#[derive(Debug)]
+struct Known {
+    evidence: Evidence,
+    fetcher: Fetcher,
+}
+
+impl RevocationSource for Known {
+    fn collect<'a>(
+        &'a self,
+        chain: &'a CertificateChain,
+        evidence: &'a mut Evidence,
+        at: UtcDateTime,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        evidence.merge(self.evidence.clone());
+        self.fetcher.collect(chain, evidence, at)
+    }
+}

@@ -1,0 +1,303 @@
+//! Asking about revocation: the edge that collects the evidence which judging reads.
+//!
+//! What is missing is what judging says that it has not seen. OCSP comes first, then CRLs; the URLs of one
+//! certificate are asked one after the other, the certificates of a chain at the same time. An answer that was
+//! kept counts as long as judging can rely on it, and else is fetched again.
+
+mod address;
+mod cache;
+mod http;
+mod memory;
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use futures_util::future::join_all;
+use time::UtcDateTime;
+
+pub use address::{AddressError, AddressRules};
+pub use cache::{CachedCrl, RevocationCache};
+use http::{Http, Question};
+use memory::Memory;
+
+use super::{
+    Attempt, AttemptError, CertificateRevocation, Crl, CrlEvidence, Evidence, Method, OcspError,
+    OcspEvidence, RevocationSource, RevocationStatus, SigningTime, judge_certificate, ocsp_request,
+};
+use crate::{
+    limits,
+    x509::{Certificate, CertificateChain},
+};
+
+/// How revocation is asked for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FetchOptions {
+    /// The time for one OCSP response; the specification's default is 2 s.
+    pub ocsp_timeout: Duration,
+    /// The time for one CRL; the specification's default is 5 s.
+    pub crl_timeout: Duration,
+    /// Which addresses may be asked.
+    pub addresses: AddressRules,
+    /// Where answers are kept between processes; nowhere where it is left out.
+    pub cache: Option<RevocationCache>,
+    /// How requests name their sender.
+    pub user_agent: String,
+}
+
+/// Asks responders and distribution points over HTTP, by the proxies that the environment names. Meant to be
+/// kept: answers stay in memory too, and whoever asks for the same at the same time gets the same answer.
+pub struct Fetcher {
+    http: Http,
+    options: FetchOptions,
+    /// Says when an answer came.
+    clock: fn() -> UtcDateTime,
+    memory: Memory,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client can be set up to ask about revocation")]
+pub struct FetchSetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            ocsp_timeout: limits::OCSP_TIMEOUT,
+            crl_timeout: limits::CRL_TIMEOUT,
+            addresses: AddressRules::default(),
+            cache: None,
+            user_agent: concat!("notation-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+impl Fetcher {
+    /// A fetcher. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`FetchSetupError`].
+    pub fn new(options: FetchOptions, clock: fn() -> UtcDateTime) -> Result<Self, FetchSetupError> {
+        let http = Http::new(options.addresses.clone(), &options.user_agent)
+            .map_err(|error| FetchSetupError(Box::new(error)))?;
+        Ok(Self { http, options, clock, memory: Memory::default() })
+    }
+
+    /// Adds what can be found out about a certificate that `issuer` has issued.
+    async fn collect_one(
+        &self,
+        certificate: &Certificate,
+        issuer: &Certificate,
+        known: &Evidence,
+        at: UtcDateTime,
+    ) -> Evidence {
+        let case = Case { certificate, issuer, at };
+        let mut evidence = known.clone();
+        let mut fetched = Vec::new();
+        for _ in 0..limits::REVOCATION_ROUNDS {
+            let Some(wanted) = case.wanted(&evidence) else { break };
+            if self.take_kept(&case, &wanted, &mut evidence) {
+                continue;
+            }
+            self.fetch(&case, &wanted, &mut evidence).await;
+            fetched.push(wanted);
+        }
+        self.keep(&case, &fetched, &evidence);
+        evidence
+    }
+
+    /// Adds an answer that was kept, if judging can rely on it.
+    fn take_kept(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) -> bool {
+        let before = evidence.clone();
+        match wanted.method {
+            Method::Ocsp => {
+                let request = ocsp_request(case.certificate, case.issuer, None);
+                let kept = self.memory.ocsp(&wanted.url, &request).or_else(|| {
+                    self.options.cache.as_ref().and_then(|cache| cache.ocsp(&wanted.url, &request))
+                });
+                let Some((response, fetched_at)) = kept else { return false };
+                evidence.ocsp.push(case.ocsp_evidence(&wanted.url, fetched_at, Ok(response)));
+            }
+            // A delta CRL comes and goes with the CRL that it belongs to.
+            Method::DeltaCrl => return false,
+            Method::Crl => {
+                let kept = self.memory.crl(&wanted.url).or_else(|| {
+                    self.options.cache.as_ref().and_then(|cache| cache.crl(&wanted.url))
+                });
+                let Some(CachedCrl { base, delta, fetched_at }) = kept else { return false };
+                let deltas = delta_urls(&base);
+                match (deltas.first(), delta) {
+                    (None, None) => {}
+                    (Some(url), Some(delta)) => {
+                        evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
+                    }
+                    // One without the other may be as old as the day on which it was fetched.
+                    _ => return false,
+                }
+                evidence.crls.push(CrlEvidence::new(&wanted.url, fetched_at, Ok(base)));
+            }
+        }
+        if case.relies_on(evidence, &wanted.url) {
+            return true;
+        }
+        *evidence = before;
+        false
+    }
+
+    async fn fetch(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) {
+        let url = wanted.url.as_str();
+        if wanted.method == Method::Ocsp {
+            let request = ocsp_request(case.certificate, case.issuer, None);
+            let limit = limits::OCSP_RESPONSE_BYTES;
+            let asked =
+                self.http.ask(url, Question::Ocsp(&request), limit, self.options.ocsp_timeout);
+            let answer = self.memory.once(url, &request, asked).await;
+            evidence.ocsp.push(case.ocsp_evidence(url, (self.clock)(), answer));
+        } else {
+            let limit = limits::CRL_BYTES;
+            let asked = self.http.ask(url, Question::Get, limit, self.options.crl_timeout);
+            let answer = self.memory.once(url, &[], asked).await;
+            evidence.crls.push(CrlEvidence::new(url, (self.clock)(), answer));
+        }
+    }
+
+    /// Keeps what was fetched and turned out to be of use.
+    fn keep(&self, case: &Case<'_>, fetched: &[Wanted], evidence: &Evidence) {
+        let used = fetched.iter().filter(|wanted| case.relies_on(evidence, &wanted.url));
+        for wanted in used {
+            match wanted.method {
+                Method::Ocsp => self.keep_ocsp(case, &wanted.url, evidence),
+                Method::Crl => self.keep_crl(&wanted.url, evidence),
+                Method::DeltaCrl => {}
+            }
+        }
+    }
+
+    fn keep_ocsp(&self, case: &Case<'_>, url: &str, evidence: &Evidence) {
+        let fingerprint = case.certificate.fingerprint();
+        let is_it = |one: &&OcspEvidence| one.url == url && one.certificate == fingerprint;
+        let Some(found) = evidence.ocsp.iter().rev().find(is_it) else { return };
+        let Ok(response) = &found.answer else { return };
+        let request = ocsp_request(case.certificate, case.issuer, None);
+        self.memory.keep_ocsp(url, &request, response, found.fetched_at);
+        if let Some(cache) = &self.options.cache {
+            cache.keep_ocsp(url, &request, response);
+        }
+    }
+
+    fn keep_crl(&self, url: &str, evidence: &Evidence) {
+        let answer = |url: &str| {
+            let found = evidence.crls.iter().rev().find(|one| one.url == url)?;
+            Some((found.answer.as_ref().ok()?, found.fetched_at))
+        };
+        let Some((base, fetched_at)) = answer(url) else { return };
+        let deltas = delta_urls(base);
+        let delta = deltas.iter().find_map(|url| answer(url)).map(|(delta, _)| delta.as_slice());
+        if deltas.is_empty() || delta.is_some() {
+            self.memory.keep_crl(url, base, delta, fetched_at);
+            if let Some(cache) = &self.options.cache {
+                cache.keep_crl(url, base, delta);
+            }
+        }
+    }
+}
+
+impl RevocationSource for Fetcher {
+    fn collect<'a>(
+        &'a self,
+        chain: &'a CertificateChain,
+        evidence: &'a mut Evidence,
+        at: UtcDateTime,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            let certificates = chain.certificates();
+            let pairs = certificates.iter().zip(certificates.iter().skip(1));
+            let known = &*evidence;
+            let asked = pairs.map(|(one, issuer)| self.collect_one(one, issuer, known, at));
+            let found = join_all(asked).await;
+            found.into_iter().for_each(|found| evidence.merge(found));
+        })
+    }
+}
+
+/// A certificate that is asked about.
+struct Case<'a> {
+    certificate: &'a Certificate,
+    issuer: &'a Certificate,
+    at: UtcDateTime,
+}
+
+/// What judging misses.
+struct Wanted {
+    method: Method,
+    url: String,
+}
+
+impl Case<'_> {
+    fn judge(&self, evidence: &Evidence) -> CertificateRevocation {
+        let Self { certificate, issuer, at } = *self;
+        judge_certificate(certificate, issuer, evidence, at, SigningTime::Unknown)
+    }
+
+    /// What to ask next; nothing where the status is known, or everybody was asked. A revocation that is in doubt
+    /// only because of when the signature was made needs no other source.
+    fn wanted(&self, evidence: &Evidence) -> Option<Wanted> {
+        match self.judge(evidence).status {
+            RevocationStatus::Unknown { attempts } => first_unasked(&attempts),
+            _ => None,
+        }
+    }
+
+    /// Whether judging makes something of an answer: it gave none that does not count.
+    fn relies_on(&self, evidence: &Evidence, url: &str) -> bool {
+        let judged = self.judge(evidence);
+        match &judged.status {
+            RevocationStatus::Unknown { attempts } => !is_rejected(attempts, url),
+            _ => !is_rejected(&judged.passed_over, url),
+        }
+    }
+
+    fn ocsp_evidence(
+        &self,
+        url: &str,
+        fetched_at: UtcDateTime,
+        answer: Result<Vec<u8>, super::FetchFailure>,
+    ) -> OcspEvidence {
+        OcspEvidence::new(url, fetched_at, self.certificate.fingerprint(), answer)
+    }
+}
+
+/// The first source that nobody has asked, also one that another answer depends on.
+fn first_unasked(attempts: &[Attempt]) -> Option<Wanted> {
+    attempts.iter().find_map(|attempt| match (&attempt.why, &attempt.url) {
+        (AttemptError::NotAsked, Some(url)) => {
+            Some(Wanted { method: attempt.method, url: url.clone() })
+        }
+        (AttemptError::Ocsp(OcspError::ResponderUnchecked { attempts, .. }), _) => {
+            first_unasked(attempts)
+        }
+        _ => None,
+    })
+}
+
+/// Whether an answer was read and counts for nothing. One that waits for another is not.
+fn is_rejected(attempts: &[Attempt], url: &str) -> bool {
+    attempts.iter().any(|attempt| match &attempt.why {
+        AttemptError::NotAsked => false,
+        AttemptError::Ocsp(OcspError::ResponderUnchecked { attempts, .. }) => {
+            is_rejected(attempts, url)
+        }
+        _ => attempt.url.as_deref() == Some(url),
+    })
+}
+
+/// Where the delta CRL of a CRL is.
+fn delta_urls(crl: &[u8]) -> Vec<String> {
+    let points = Crl::parse(crl).ok().and_then(|crl| crl.freshest_crl().ok()).unwrap_or_default();
+    points.iter().flat_map(|point| point.uris().iter().cloned()).collect()
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").field("options", &self.options).finish_non_exhaustive()
+    }
+}
