@@ -233,3 +233,7 @@ pub const CACHE_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of a file of evidence: some CRLs in base64.
 pub const EVIDENCE_FILE_BYTES: usize = 256 * 1024 * 1024;
+
+/// How long a timestamp authority has to answer, all tries included, unless a caller says otherwise: half of
+/// what a plugin command may take.
+pub const TIMESTAMP_TIMEOUT: Duration = Duration::from_secs(15);

@@ -54,6 +54,8 @@ mod structure;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod timestamp;
+#[cfg(test)]
 mod trust_policy;
 #[cfg(test)]
 mod trust_store;

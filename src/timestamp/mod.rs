@@ -5,6 +5,8 @@
 //! nobody, and does not know what time it is. Revocation of the authority's certificates, and the terms on
 //! which a trust policy wants a timestamp, are for others to judge.
 
+#[cfg(feature = "net")]
+pub mod authority;
 mod ber;
 mod cms;
 mod error;

@@ -1,6 +1,8 @@
 //! One timestamp token: what an authority signed, and the time that it shows once it is verified.
 
-use time::{Duration, UtcDateTime};
+use std::time::Duration;
+
+use time::UtcDateTime;
 
 use super::{
     TokenError, ber,
@@ -138,7 +140,7 @@ impl Timestamp {
     /// policy of RFC 3628, and nothing under any other.
     #[must_use]
     pub const fn accuracy(&self) -> Duration {
-        self.info.accuracy
+        self.info.accuracy.unsigned_abs()
     }
 
     /// The lower limit: the message was not timestamped before.

@@ -27,7 +27,10 @@ pub(crate) struct Request {
     pub(crate) target: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
+    /// As text; what is no UTF-8 is replaced.
     pub(crate) body: String,
+    /// As it came.
+    pub(crate) bytes: Vec<u8>,
     /// How many came before.
     pub(crate) number: usize,
 }
@@ -190,8 +193,8 @@ fn read(client: &mut TcpStream) -> Option<Request> {
     loop {
         let n = client.read(&mut chunk).ok().filter(|&n| n > 0)?;
         message.extend_from_slice(&chunk[..n]);
-        let text = String::from_utf8_lossy(&message);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some(end) = message.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+        let (head, body) = (String::from_utf8_lossy(&message[..end]), &message[end + 4..]);
         let mut lines = head.lines();
         let mut words = lines.next()?.split(' ').map(ToOwned::to_owned);
         let headers = lines.filter_map(|line| line.split_once(": "));
@@ -199,7 +202,8 @@ fn read(client: &mut TcpStream) -> Option<Request> {
             method: words.next()?,
             target: words.next()?,
             headers: headers.map(|(k, v)| (k.to_ascii_lowercase(), v.to_owned())).collect(),
-            body: body.to_owned(),
+            body: String::from_utf8_lossy(body).into_owned(),
+            bytes: body.to_vec(),
             number: 0,
         };
         let length = request.header("content-length").and_then(|length| length.parse().ok());

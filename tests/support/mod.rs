@@ -5,8 +5,10 @@
 
 pub(crate) mod command;
 pub(crate) mod component;
+pub(crate) mod der;
 pub(crate) mod fake_http;
 pub(crate) mod fake_kms;
+pub(crate) mod forged_token;
 pub(crate) mod http;
 pub(crate) mod layout;
 pub(crate) mod ministack;
@@ -16,3 +18,4 @@ pub(crate) mod openssl;
 pub(crate) mod registry;
 pub(crate) mod server;
 pub(crate) mod trust_data;
+pub(crate) mod tsa;
