@@ -34,6 +34,8 @@ mod hostile_certificates;
 #[cfg(test)]
 mod hostile_envelopes;
 #[cfg(test)]
+mod hostile_timestamps;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod interop_verdicts;
