@@ -13,6 +13,7 @@ use notation_sdk::{
     Envelope, EnvelopeFormat, Payload, SignRequest, SignedAttributes,
     algorithm::{HashAlgorithm, KeySpec},
     oci::{Descriptor, Digest},
+    revocation::Evidence,
     sign_envelope,
     testing::{TestPki, ready},
     trust::{OciPolicy, Statement, TrustAnchors},
@@ -121,7 +122,8 @@ impl Policy {
 
     fn evaluate(&self, format: EnvelopeFormat, envelope: &[u8]) -> Result<Accepted, Rejected> {
         let envelope = Envelope::parse(format, black_box(envelope)).expect("it parses");
-        evaluate(&envelope, &self.artifact, &self.statement, &self.anchors, NOW)
+        let evidence = Evidence::new();
+        evaluate(&envelope, &self.artifact, &self.statement, &self.anchors, &evidence, NOW)
     }
 }
 

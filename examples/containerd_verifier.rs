@@ -19,8 +19,9 @@ use std::{env, error::Error, fs, io, path::PathBuf, process::ExitCode};
 use notation_sdk::{
     oci::Descriptor,
     registry::layout::ImageLayout,
+    revocation::Evidence,
     trust::{DirectoryTrustStore, OciPolicy, RegistryScope},
-    verify::{Accepted, Verifier},
+    verify::{Accepted, Revocation, Verifier},
 };
 use time::UtcDateTime;
 
@@ -56,7 +57,9 @@ fn judge() -> Result<String, Box<dyn Error>> {
     let stores = DirectoryTrustStore::new(configuration.join("truststore"));
     let anchors = stores.read(found.statement.trust_stores())?.anchors;
     let layout = ImageLayout::open(folder("NOTATION_LAYOUT")?)?;
-    let verifier = Verifier::new(&found.statement, &anchors, UtcDateTime::now());
+    let (evidence, now) = (Evidence::new(), UtcDateTime::now());
+    let offline = Revocation::Offline(&evidence);
+    let verifier = Verifier::new(&found.statement, &anchors, offline, now);
     Ok(match verifier.verify_layout(&layout, &image.descriptor)?.accepted {
         Accepted::Verified(verified) => format!("signed by {}", verified.signer().subject()),
         Accepted::Skipped(_) => "the trust policy skips it".to_owned(),

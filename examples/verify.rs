@@ -15,8 +15,9 @@ use std::{env, error::Error, fs};
 
 use notation_sdk::{
     registry::layout::ImageLayout,
+    revocation::Evidence,
     trust::{DirectoryTrustStore, OciPolicy},
-    verify::{Accepted, Verifier},
+    verify::{Accepted, Revocation, Verifier},
 };
 use time::UtcDateTime;
 
@@ -30,8 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let stores = DirectoryTrustStore::new(stores).read(found.statement.trust_stores())?;
     let layout = ImageLayout::open(layout)?;
     let artifact = layout.resolve(digest)?;
-    // The clock is the caller's, so that a verdict can be had for any time.
-    let verifier = Verifier::new(&found.statement, &stores.anchors, UtcDateTime::now());
+    // Nobody is asked about revocation: what is known of it, and what time it is, are the caller's to say.
+    let (evidence, now) = (Evidence::new(), UtcDateTime::now());
+    let offline = Revocation::Offline(&evidence);
+    let verifier = Verifier::new(&found.statement, &stores.anchors, offline, now);
     match verifier.verify_layout(&layout, &artifact)?.accepted {
         Accepted::Verified(verified) => println!("signed by {}", verified.signer().subject()),
         // Audit and permissive policies accept what they cannot prove: that names no signer.

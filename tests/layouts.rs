@@ -14,10 +14,11 @@ use notation_sdk::{
         Content, Listing, Repository, RepositoryErrorKind, RepositoryFuture,
         layout::{ImageLayout, LayoutError},
     },
+    revocation::Evidence,
     sign_envelope,
     testing::{TestPki, ready},
     trust::{OciPolicy, Statement, TrustAnchors},
-    verify::{Accepted, AcceptedArtifact, Refusal, Verifier, VerifyError},
+    verify::{Accepted, AcceptedArtifact, Refusal, Revocation, Verifier, VerifyError},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ struct Scene {
     artifact: Descriptor,
     pki: TestPki,
     anchors: TrustAnchors,
+    evidence: Evidence,
     statement: Statement,
 }
 
@@ -53,7 +55,8 @@ impl Scene {
         }]});
         let policy = OciPolicy::parse(policy.to_string().as_bytes()).unwrap().policy;
         let statement = policy.statements[0].statement.clone();
-        Self { folder, layout, artifact, pki, anchors, statement }
+        let evidence = Evidence::new();
+        Self { folder, layout, artifact, pki, anchors, evidence, statement }
     }
 
     fn envelope(&self, pki: &TestPki) -> Vec<u8> {
@@ -84,7 +87,7 @@ impl Scene {
     }
 
     fn verifier(&self) -> Verifier<'_> {
-        Verifier::new(&self.statement, &self.anchors, NOW)
+        Verifier::new(&self.statement, &self.anchors, Revocation::Offline(&self.evidence), NOW)
     }
 
     fn verify_in(&self, repository: &dyn Repository) -> Result<AcceptedArtifact, VerifyError> {

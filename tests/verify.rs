@@ -7,6 +7,7 @@ use notation_sdk::{
     envelope::{AttributeValue, ExtendedAttribute},
     oci::{Descriptor, Digest},
     pki::{CertificateTemplate, Extension},
+    revocation::Evidence,
     sign_envelope,
     testing::{TestPki, name, ready, set_extension, validity},
     trust::{OciPolicy, Statement, TrustAnchors},
@@ -27,6 +28,7 @@ struct Scene {
     descriptor: Descriptor,
     artifact: Artifact,
     anchors: TrustAnchors,
+    evidence: Evidence,
     statement: Value,
     at: UtcDateTime,
 }
@@ -51,7 +53,8 @@ impl Scene {
         });
         let (descriptor, artifact) = (descriptor(), Artifact::oci(&descriptor()));
         let attributes = SignedAttributes::new(NOW);
-        Self { pki, attributes, descriptor, artifact, anchors, statement, at: NOW }
+        let evidence = Evidence::new();
+        Self { pki, attributes, descriptor, artifact, anchors, evidence, statement, at: NOW }
     }
 
     /// With an extension in the leaf.
@@ -82,7 +85,8 @@ impl Scene {
     fn evaluate(&self) -> Result<Accepted, Rejected> {
         let [jws, cose] = [EnvelopeFormat::Jws, EnvelopeFormat::Cose].map(|format| {
             let envelope = Envelope::parse(format, &self.envelope(format)).unwrap();
-            evaluate(&envelope, &self.artifact, &self.statement(), &self.anchors, self.at)
+            let statement = self.statement();
+            evaluate(&envelope, &self.artifact, &statement, &self.anchors, &self.evidence, self.at)
         });
         assert_eq!(jws.is_ok(), cose.is_ok());
         jws
@@ -233,9 +237,15 @@ fn integrity_is_enforced_at_every_level() {
         let mut bytes = scene.envelope(EnvelopeFormat::Cose);
         *bytes.last_mut().unwrap() ^= 1;
         let envelope = Envelope::parse(EnvelopeFormat::Cose, &bytes).unwrap();
-        let rejected =
-            evaluate(&envelope, &scene.artifact, &scene.statement(), &scene.anchors, NOW)
-                .unwrap_err();
+        let rejected = evaluate(
+            &envelope,
+            &scene.artifact,
+            &scene.statement(),
+            &scene.anchors,
+            &scene.evidence,
+            NOW,
+        )
+        .unwrap_err();
         let (check, error) = rejected.outcome.refusal().unwrap();
         assert_eq!((check, rejected.outcome.checks.len()), (Check::Integrity, 1));
         assert!(error.to_string().contains("does not verify"), "{error}");
@@ -327,15 +337,30 @@ fn a_signing_authoritys_time_is_what_certificates_have_to_be_valid_at() {
 
 #[test]
 fn revocation_that_is_published_is_never_passed_unjudged() {
-    let told = "revocation is not judged by this version, and certificate CN=leaf,O=Test,ST=WA,C=US says where it is published";
-    let ocsp = [0x30, 0x0e, 0x30, 0x0c, 6, 8, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 0x86, 0];
-    for (oid, value) in [(CRL_DISTRIBUTION_POINTS, &[0x30, 0][..]), (AUTHORITY_INFORMATION, &ocsp)]
+    // DER of a distribution point and of a responder, both at "http://x/".
+    let crl = b"\x30\x11\x30\x0f\xa0\x0d\xa0\x0b\x86\x09http://x/";
+    let ocsp = b"\x30\x17\x30\x15\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x01\x86\x09http://x/";
+    let told = |method: &str| {
+        format!(
+            "nobody can tell whether certificate CN=leaf,O=Test,ST=WA,C=US is revoked: {method} http://x/: not in the evidence"
+        )
+    };
+    for (oid, value, method) in
+        [(CRL_DISTRIBUTION_POINTS, &crl[..], "CRL"), (AUTHORITY_INFORMATION, ocsp, "OCSP")]
     {
         let scene = Scene::with_extension(oid, value);
-        assert_eq!(scene.refusal(), (Check::Revocation, told.to_owned()));
+        assert_eq!(scene.refusal(), (Check::Revocation, told(method)));
+        let (_, rejected) = (scene.refusal(), scene.evaluate().unwrap_err());
+        assert!(rejected.is_unavailable(), "trying again may help");
     }
+    // An extension that cannot be read is not an absent one.
+    let broken = Scene::with_extension(CRL_DISTRIBUTION_POINTS, &[0x30, 0]);
+    let (check, told) = broken.refusal();
+    assert_eq!(check, Check::Revocation);
+    assert!(told.contains("is revoked: CRL without a URL: extension"), "{told}");
+    assert!(!broken.evaluate().unwrap_err().is_unavailable());
     // A place to fetch issuers from is none to ask about revocation.
-    let mut issuers = ocsp;
+    let mut issuers = *ocsp;
     issuers[13] = 2;
     assert!(Scene::with_extension(AUTHORITY_INFORMATION, &issuers).evaluate().is_ok());
 }
@@ -385,6 +410,8 @@ fn outcomes_are_serialised_whole() {
             {"check": "verificationPlugin", "verdict": "passed", "reason": null},
             {"check": "userMetadata", "verdict": "passed", "reason": null},
         ],
+        "timestamp": null,
+        "revocation": [],
     });
     assert_eq!(serde_json::to_value(accepted.outcome()).unwrap(), expected);
 }
