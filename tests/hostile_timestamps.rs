@@ -19,8 +19,9 @@ use time::{UtcDateTime, macros::utc_datetime};
 use crate::support::{
     der::{element, integer, octets, oid, sequence},
     forged_token::{
-        CONTENT_TYPE, Forgery, SHA1, SHA256, SIGNING_CERTIFICATE, algorithm_identifier, attribute,
-        certificate_id, imprint, issuer_and_serial, sha256, signing_certificate_v2, time,
+        CONTENT_TYPE, Change, Forgery, SHA1, SHA256, SIGNING_CERTIFICATE, TstInfo,
+        algorithm_identifier, attribute, certificate_id, change, imprint, issuer_and_serial,
+        sha256, signing_certificate_v2, time,
     },
     tsa::{EXTENDED_KEY_USAGE, TIME_STAMPING, Tsa, TsaPki, TsaSettings},
 };
@@ -53,11 +54,11 @@ fn text(error: &dyn Error) -> String {
 
 /// Holds each forgery against what is said of it.
 #[track_caller]
-fn refuses<'a>(cases: impl IntoIterator<Item = (&'a str, Box<dyn Fn(&mut Forgery<'_>) + 'a>)>) {
+fn refuses<'a>(changes: impl IntoIterator<Item = Change<'a>>) {
     assert!(verify(&forgery().token(), &pki().roots()).is_ok());
-    for (expected, change) in cases {
+    for Change { what: expected, by } in changes {
         let mut forgery = forgery();
-        change(&mut forgery);
+        by(&mut forgery);
         let refused = verify(&forgery.token(), &pki().roots()).expect_err(expected);
         let told = text(&refused);
         assert!(told.contains(expected), "{told:?} does not tell {expected:?}");
@@ -68,168 +69,109 @@ fn refuses<'a>(cases: impl IntoIterator<Item = (&'a str, Box<dyn Fn(&mut Forgery
 fn another_message_content_or_kind_is_refused() {
     let digest = sha256(MESSAGE);
     refuses([
-        (
-            "is not of this signature",
-            Box::new(|f: &mut Forgery<'_>| {
-                f.tst_info.imprint = imprint(SHA256, &sha256(b"another signature"));
-            }) as Box<dyn Fn(&mut Forgery<'_>)>,
-        ),
-        (
-            "is not of this signature",
-            Box::new(|f| f.tst_info.imprint = imprint(SHA256, &digest[1..])),
-        ),
-        ("is not of this signature", Box::new(|f| f.tst_info.imprint = imprint(SHA256, b""))),
-        (
-            "messageImprint of the timestamp token has hash SHA-1",
-            Box::new(|f| {
-                f.tst_info.imprint = imprint(SHA1, &[1; 20]);
-            }),
-        ),
-        (
-            "messageImprint of the timestamp token has hash MD5",
-            Box::new(|f| {
-                f.tst_info.imprint = imprint("1.2.840.113549.2.5", &[1; 16]);
-            }),
-        ),
-        (
-            "messageImprint of the timestamp token has hash 2.16.840.1.101.3.4.2.8",
-            Box::new(|f| {
-                f.tst_info.imprint = imprint("2.16.840.1.101.3.4.2.8", &[1; 32]);
-            }),
-        ),
-        (
-            "messageImprint of the timestamp token has hash",
-            Box::new(|f| {
-                let with_parameters = sequence(&[&oid(SHA256), &integer(&[1])]);
-                f.tst_info.imprint = sequence(&[&with_parameters, &octets(&digest)]);
-            }),
-        ),
-        (
-            "message-digest of the timestamp token is not the digest of its TSTInfo",
-            Box::new(|f| {
-                f.message_digest = Some(octets(&sha256(b"")));
-            }),
-        ),
-        (
-            "message-digest of the timestamp token is malformed",
-            Box::new(|f| {
-                f.message_digest = Some(integer(&[1]));
-            }),
-        ),
-        ("message-digest 0 times", Box::new(|f| f.message_digest = Some(Vec::new()))),
-        ("content-type 0 times", Box::new(|f| f.content_type_attribute = Vec::new())),
-        (
-            "content-type 2 times",
-            Box::new(|f| {
-                let again = f.content_type_attribute.clone();
-                f.more_attributes.push(again);
-            }),
-        ),
-        (
-            "content-type 2 times",
-            Box::new(|f| {
-                let kind = oid("1.2.840.113549.1.9.16.1.4");
-                f.content_type_attribute = attribute(CONTENT_TYPE, &[&kind, &kind]);
-            }),
-        ),
-        (
-            "content-type of the timestamp token is not TSTInfo",
-            Box::new(|f| {
-                f.content_type_attribute = attribute(CONTENT_TYPE, &[&oid("1.2.840.113549.1.7.1")]);
-            }),
-        ),
-        (
-            "holds content type 1.2.840.113549.1.7.1, which is not TSTInfo",
-            Box::new(|f| {
-                f.content_type = oid("1.2.840.113549.1.7.1");
-            }),
-        ),
-        (
-            "has content type 1.2.840.113549.1.7.1, which is not SignedData",
-            Box::new(|f| {
-                f.content_info_type = oid("1.2.840.113549.1.7.1");
-            }),
-        ),
-        ("holds no TSTInfo", Box::new(|f| f.content = Some(Vec::new()))),
-        (
-            "SignedData of the timestamp token has version 1",
-            Box::new(|f| f.version = integer(&[1])),
-        ),
+        change("is not of this signature", |f| {
+            f.tst_info.imprint = imprint(SHA256, &sha256(b"another signature"));
+        }),
+        change("is not of this signature", |f| f.tst_info.imprint = imprint(SHA256, &digest[1..])),
+        change("is not of this signature", |f| f.tst_info.imprint = imprint(SHA256, b"")),
+        change("messageImprint of the timestamp token has hash SHA-1", |f| {
+            f.tst_info.imprint = imprint(SHA1, &[1; 20]);
+        }),
+        change("messageImprint of the timestamp token has hash MD5", |f| {
+            f.tst_info.imprint = imprint("1.2.840.113549.2.5", &[1; 16]);
+        }),
+        change("messageImprint of the timestamp token has hash 2.16.840.1.101.3.4.2.8", |f| {
+            f.tst_info.imprint = imprint("2.16.840.1.101.3.4.2.8", &[1; 32]);
+        }),
+        change("messageImprint of the timestamp token has hash", |f| {
+            let with_parameters = sequence(&[&oid(SHA256), &integer(&[1])]);
+            f.tst_info.imprint = sequence(&[&with_parameters, &octets(&digest)]);
+        }),
+        change("message-digest of the timestamp token is not the digest of its TSTInfo", |f| {
+            f.message_digest = Some(octets(&sha256(b"")));
+        }),
+        change("message-digest of the timestamp token is malformed", |f| {
+            f.message_digest = Some(integer(&[1]));
+        }),
+        change("message-digest 0 times", |f| f.message_digest = Some(Vec::new())),
+        change("content-type 0 times", |f| f.content_type_attribute = Vec::new()),
+        change("content-type 2 times", |f| {
+            let again = f.content_type_attribute.clone();
+            f.more_attributes.push(again);
+        }),
+        change("content-type 2 times", |f| {
+            let kind = oid("1.2.840.113549.1.9.16.1.4");
+            f.content_type_attribute = attribute(CONTENT_TYPE, &[&kind, &kind]);
+        }),
+        change("content-type of the timestamp token is not TSTInfo", |f| {
+            f.content_type_attribute = attribute(CONTENT_TYPE, &[&oid("1.2.840.113549.1.7.1")]);
+        }),
+        change("holds content type 1.2.840.113549.1.7.1, which is not TSTInfo", |f| {
+            f.content_type = oid("1.2.840.113549.1.7.1");
+        }),
+        change("has content type 1.2.840.113549.1.7.1, which is not SignedData", |f| {
+            f.content_info_type = oid("1.2.840.113549.1.7.1");
+        }),
+        change("holds no TSTInfo", |f| f.content = Some(Vec::new())),
+        change("SignedData of the timestamp token has version 1", |f| f.version = integer(&[1])),
     ]);
 }
 
 #[test]
 fn a_tst_info_that_is_not_one_is_refused() {
-    fn with(
-        change: impl Fn(&mut crate::support::forged_token::TstInfo) + 'static,
-    ) -> Box<dyn Fn(&mut Forgery<'_>)> {
-        Box::new(move |f| change(&mut f.tst_info))
+    fn tst<'a>(what: &'a str, by: impl Fn(&mut TstInfo) + 'a) -> Change<'a> {
+        change(what, move |f| by(&mut f.tst_info))
     }
     let extension = || sequence(&[&oid("1.2.3.4"), &[1, 1, 0xff], &octets(b"")]);
     refuses([
-        (
-            "TSTInfo of the timestamp token is malformed",
-            Box::new(|f: &mut Forgery<'_>| {
-                f.content = Some(b"hello".to_vec());
-            }) as Box<dyn Fn(&mut Forgery<'_>)>,
-        ),
-        ("TSTInfo of the timestamp token has version 2", with(|t| t.version = integer(&[2]))),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.version = integer(&[0xff]))),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.policy = Vec::new())),
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.policy = element(6, &[&[0x2a, 0x80]])),
-        ),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.policy = octets(b"1"))),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.serial_number = octets(b"1"))),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.gen_time = Vec::new())),
+        change("TSTInfo of the timestamp token is malformed", |f| {
+            f.content = Some(b"hello".to_vec());
+        }),
+        tst("TSTInfo of the timestamp token has version 2", |t| t.version = integer(&[2])),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.version = integer(&[0xff])),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.policy = Vec::new()),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.policy = element(6, &[&[0x2a, 0x80]]);
+        }),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.policy = octets(b"1")),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.serial_number = octets(b"1")),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.gen_time = Vec::new()),
         // UTCTime
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.gen_time = element(0x17, &[b"261123120000Z"])),
-        ),
-        (
-            "genTime \"20261123120000.50Z\" of TSTInfo",
-            with(|t| t.gen_time = time("20261123120000.50Z")),
-        ),
-        (
-            "genTime \"20261123130000+0100\" of TSTInfo",
-            with(|t| t.gen_time = time("20261123130000+0100")),
-        ),
-        (
-            "genTime \"202611231200\\u{1b}[\" of TSTInfo",
-            with(|t| t.gen_time = time("202611231200\x1b[")),
-        ),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.gen_time = element(0x17, &[b"261123120000Z"]);
+        }),
+        tst("genTime \"20261123120000.50Z\" of TSTInfo", |t| {
+            t.gen_time = time("20261123120000.50Z");
+        }),
+        tst("genTime \"20261123130000+0100\" of TSTInfo", |t| {
+            t.gen_time = time("20261123130000+0100");
+        }),
+        tst("genTime \"202611231200\\u{1b}[\" of TSTInfo", |t| {
+            t.gen_time = time("202611231200\x1b[");
+        }),
         // Negative: the latest time would come before the earliest.
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.accuracy = sequence(&[&integer(&[0xff])])),
-        ),
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.accuracy = sequence(&[&element(0x80, &[&[0xff]])])),
-        ),
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.accuracy = sequence(&[&integer(&[1, 0, 0, 0, 0])])),
-        ),
-        (
-            "accuracy of TSTInfo has 1000 thousandths",
-            with(|t| t.accuracy = sequence(&[&element(0x80, &[&[3, 0xe8]])])),
-        ),
-        (
-            "accuracy of TSTInfo has 1000 thousandths",
-            with(|t| t.accuracy = sequence(&[&element(0x81, &[&[3, 0xe8]])])),
-        ),
-        (
-            "TSTInfo of the timestamp token is malformed",
-            with(|t| t.accuracy = sequence(&[&octets(b"1")])),
-        ),
-        (
-            "extension 1.2.3.4 of TSTInfo is critical",
-            with(move |t| t.extensions = element(0xa1, &[&extension()])),
-        ),
-        ("TSTInfo of the timestamp token is malformed", with(|t| t.extensions = octets(b""))),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.accuracy = sequence(&[&integer(&[0xff])]);
+        }),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.accuracy = sequence(&[&element(0x80, &[&[0xff]])]);
+        }),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.accuracy = sequence(&[&integer(&[1, 0, 0, 0, 0])]);
+        }),
+        tst("accuracy of TSTInfo has 1000 thousandths", |t| {
+            t.accuracy = sequence(&[&element(0x80, &[&[3, 0xe8]])]);
+        }),
+        tst("accuracy of TSTInfo has 1000 thousandths", |t| {
+            t.accuracy = sequence(&[&element(0x81, &[&[3, 0xe8]])]);
+        }),
+        tst("TSTInfo of the timestamp token is malformed", |t| {
+            t.accuracy = sequence(&[&octets(b"1")]);
+        }),
+        tst("extension 1.2.3.4 of TSTInfo is critical", |t| {
+            t.extensions = element(0xa1, &[&extension()]);
+        }),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.extensions = octets(b"")),
     ]);
 }
 
@@ -261,151 +203,94 @@ fn a_signer_that_is_not_the_one_that_is_named_is_refused() {
     };
     let issuer = leaf.issuer().as_der();
     refuses([
-        (
-            "signing-certificate-v2 0 times",
-            Box::new(|f: &mut Forgery<'_>| f.signing_certificate = Vec::new())
-                as Box<dyn Fn(&mut Forgery<'_>)>,
-        ),
+        change("signing-certificate-v2 0 times", |f| f.signing_certificate = Vec::new()),
         // RFC 5816 has both; the specification asks for the second.
-        ("signing-certificate-v2 0 times", Box::new(|f| f.signing_certificate = v1())),
-        (
-            "signing-certificate-v2 2 times",
-            Box::new(|f| {
-                let again = f.signing_certificate.clone();
-                f.more_attributes.push(again);
-            }),
-        ),
-        (
-            "signing-certificate-v2 of the timestamp token has hash SHA-1",
-            Box::new(|f| {
-                f.signing_certificate = signing_certificate_v2(&[&by_sha1()]);
-            }),
-        ),
-        (
-            "signing-certificate-v2 of the timestamp token is malformed",
-            Box::new(|f| {
-                f.signing_certificate = signing_certificate_v2(&[]);
-            }),
-        ),
-        (
-            "certificate of the timestamp token's signer is not in the token",
-            Box::new(|f| {
-                f.signing_certificate =
-                    signing_certificate_v2(&[&certificate_id(other.chain.leaf(), &[])]);
-            }),
-        ),
-        (
-            "certificate of the timestamp token's signer is not in the token",
-            Box::new(|f| {
-                f.signing_certificate = signing_certificate_v2(&[
-                    &certificate_id(other.chain.leaf(), &[]),
-                    &certificate_id(leaf, &[]),
-                ]);
-            }),
-        ),
-        (
-            "certificate of the timestamp token's signer is not in the token",
-            Box::new(|f| f.certificates.clear()),
-        ),
-        (
-            "certificate of the timestamp token's signer is not in the token",
-            Box::new(|f| drop(f.certificates.remove(0))),
-        ),
-        (
-            "sid of the timestamp token names another certificate than CN=TSA issuing",
-            Box::new(|f| {
-                f.signing_certificate = signing_certificate_v2(&[&certificate_id(issuing, &[])]);
-            }),
-        ),
-        (
-            "sid of the timestamp token names another certificate than CN=TSA,",
-            Box::new(|f| f.sid = issuer_and_serial(issuing)),
-        ),
-        (
-            "sid of the timestamp token names another certificate than CN=TSA,",
-            Box::new(|f| {
-                f.signer_version = integer(&[3]);
-                f.sid = element(0x80, &[&[7; 20]]);
-            }),
-        ),
-        (
-            "SignerInfo of the timestamp token has version 3",
-            Box::new(|f| f.signer_version = integer(&[3])),
-        ),
-        (
-            "SignerInfo of the timestamp token has version 1",
-            Box::new(|f| f.sid = element(0x80, &[&[7; 20]])),
-        ),
-        (
-            "signing-certificate-v2 of the timestamp token names another certificate",
-            Box::new(|f| {
-                f.signing_certificate = named(issuer, &[1]);
-            }),
-        ),
-        (
-            "signing-certificate-v2 of the timestamp token names another certificate",
-            Box::new(|f| {
-                f.signing_certificate = named(leaf.subject().as_der(), leaf.serial_number());
-            }),
-        ),
-        (
+        change("signing-certificate-v2 0 times", |f| f.signing_certificate = v1()),
+        change("signing-certificate-v2 2 times", |f| {
+            let again = f.signing_certificate.clone();
+            f.more_attributes.push(again);
+        }),
+        change("signing-certificate-v2 of the timestamp token has hash SHA-1", |f| {
+            f.signing_certificate = signing_certificate_v2(&[&by_sha1()]);
+        }),
+        change("signing-certificate-v2 of the timestamp token is malformed", |f| {
+            f.signing_certificate = signing_certificate_v2(&[]);
+        }),
+        change("certificate of the timestamp token's signer is not in the token", |f| {
+            f.signing_certificate =
+                signing_certificate_v2(&[&certificate_id(other.chain.leaf(), &[])]);
+        }),
+        change("certificate of the timestamp token's signer is not in the token", |f| {
+            f.signing_certificate = signing_certificate_v2(&[
+                &certificate_id(other.chain.leaf(), &[]),
+                &certificate_id(leaf, &[]),
+            ]);
+        }),
+        change("certificate of the timestamp token's signer is not in the token", |f| {
+            f.certificates.clear();
+        }),
+        change("certificate of the timestamp token's signer is not in the token", |f| {
+            drop(f.certificates.remove(0));
+        }),
+        change("sid of the timestamp token names another certificate than CN=TSA issuing", |f| {
+            f.signing_certificate = signing_certificate_v2(&[&certificate_id(issuing, &[])]);
+        }),
+        change("sid of the timestamp token names another certificate than CN=TSA,", |f| {
+            f.sid = issuer_and_serial(issuing);
+        }),
+        change("sid of the timestamp token names another certificate than CN=TSA,", |f| {
+            f.signer_version = integer(&[3]);
+            f.sid = element(0x80, &[&[7; 20]]);
+        }),
+        change("SignerInfo of the timestamp token has version 3", |f| {
+            f.signer_version = integer(&[3]);
+        }),
+        change("SignerInfo of the timestamp token has version 1", |f| {
+            f.sid = element(0x80, &[&[7; 20]]);
+        }),
+        change("signing-certificate-v2 of the timestamp token names another certificate", |f| {
+            f.signing_certificate = named(issuer, &[1]);
+        }),
+        change("signing-certificate-v2 of the timestamp token names another certificate", |f| {
+            f.signing_certificate = named(leaf.subject().as_der(), leaf.serial_number());
+        }),
+        change(
             "signature of the timestamp token does not verify with the key of CN=TSA issuing",
-            Box::new(|f| {
+            |f| {
                 f.sid = issuer_and_serial(issuing);
                 f.signing_certificate = signing_certificate_v2(&[&certificate_id(issuing, &[])]);
-            }),
+            },
         ),
-        ("has 0 signers, and must have one", Box::new(|f| f.signers = 0)),
-        ("has 2 signers, and must have one", Box::new(|f| f.signers = 2)),
+        change("has 0 signers, and must have one", |f| f.signers = 0),
+        change("has 2 signers, and must have one", |f| f.signers = 2),
     ]);
 }
 
 #[test]
 fn weak_and_wrong_algorithms_are_refused() {
     refuses([
-        (
-            "message-digest of the timestamp token has hash SHA-1",
-            Box::new(|f: &mut Forgery<'_>| {
-                f.digest_algorithm = algorithm_identifier(SHA1);
-            }) as Box<dyn Fn(&mut Forgery<'_>)>,
-        ),
-        (
-            "is signed by ECDSA with SHA-1, which is not supported",
-            Box::new(|f| {
-                f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.1")]);
-            }),
-        ),
-        (
-            "is signed by RSA with SHA-1, which is not supported",
-            Box::new(|f| {
-                f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.5");
-            }),
-        ),
-        (
-            "is signed by 1.3.101.112, which is not supported",
-            Box::new(|f| {
-                f.signature_algorithm = sequence(&[&oid("1.3.101.112")]);
-            }),
-        ),
+        change("message-digest of the timestamp token has hash SHA-1", |f| {
+            f.digest_algorithm = algorithm_identifier(SHA1);
+        }),
+        change("is signed by ECDSA with SHA-1, which is not supported", |f| {
+            f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.1")]);
+        }),
+        change("is signed by RSA with SHA-1, which is not supported", |f| {
+            f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.5");
+        }),
+        change("is signed by 1.3.101.112, which is not supported", |f| {
+            f.signature_algorithm = sequence(&[&oid("1.3.101.112")]);
+        }),
         // PSS without parameters means SHA-1.
-        (
-            "is signed by 1.2.840.113549.1.1.10, which is not supported",
-            Box::new(|f| {
-                f.signature_algorithm = sequence(&[&oid("1.2.840.113549.1.1.10"), &sequence(&[])]);
-            }),
-        ),
-        (
-            "signature of the timestamp token does not verify",
-            Box::new(|f| {
-                f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.1");
-            }),
-        ),
-        (
-            "signature of the timestamp token does not verify",
-            Box::new(|f| {
-                f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.3.3")]);
-            }),
-        ),
+        change("is signed by 1.2.840.113549.1.1.10, which is not supported", |f| {
+            f.signature_algorithm = sequence(&[&oid("1.2.840.113549.1.1.10"), &sequence(&[])]);
+        }),
+        change("signature of the timestamp token does not verify", |f| {
+            f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.1");
+        }),
+        change("signature of the timestamp token does not verify", |f| {
+            f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.3.3")]);
+        }),
     ]);
 }
 

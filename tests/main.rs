@@ -58,6 +58,8 @@ mod support;
 #[cfg(test)]
 mod timestamp;
 #[cfg(test)]
+mod timestamp_authority;
+#[cfg(test)]
 mod trust_policy;
 #[cfg(test)]
 mod trust_store;

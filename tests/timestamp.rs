@@ -17,8 +17,8 @@ use time::{UtcDateTime, macros::utc_datetime};
 use crate::support::{
     der::{element, integer, octets, oid, sequence},
     forged_token::{
-        Forgery, SHA384, SIGNING_CERTIFICATE, algorithm_identifier, attribute, certificate_id,
-        hash, signing_certificate_v2,
+        Change, Forgery, SHA384, SIGNING_CERTIFICATE, algorithm_identifier, attribute,
+        certificate_id, change, hash, signing_certificate_v2,
     },
     tsa::{Tsa, TsaPki, TsaSettings},
 };
@@ -48,7 +48,7 @@ fn to_ber(der: &[u8], depth: usize) -> Vec<u8> {
     let mut rest = der;
     while let [tag, first, ..] = rest {
         let (header, length) = match first {
-            0..0x80 => (2, usize::from(*first)),
+            0..=0x7f => (2, usize::from(*first)),
             0x81 => (3, usize::from(rest[2])),
             _ => (4, usize::from(rest[2]) << 8 | usize::from(rest[3])),
         };
@@ -197,106 +197,67 @@ fn what_is_legal_and_rare_is_verified() {
         let at = der.windows(5).position(|bytes| bytes == [6, 3, 0x55, 0x1d, 0x0e]).unwrap();
         der[at + 9..at + 29].to_vec()
     };
-    let changes: [(&str, Box<dyn Fn(&mut Forgery<'_>)>); 16] = [
-        ("nothing", Box::new(|_| {})),
-        (
-            "signing-certificate beside v2",
-            Box::new(|f| {
-                f.more_attributes.push(attribute(SIGNING_CERTIFICATE, &[&v1]));
-            }),
-        ),
-        (
-            "attributes that nobody knows",
-            Box::new(|f| {
-                f.more_attributes.push(attribute("1.2.3.4", &[]));
-                // 2.25 with a UUID
-                let uuid = [&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat();
-                f.more_attributes.push(sequence(&[&element(6, &[&uuid]), &element(0x31, &[])]));
-            }),
-        ),
-        (
-            "certificate by SHA-384",
-            Box::new(|f| f.signing_certificate = signing_certificate_v2(&[&by_sha384])),
-        ),
-        (
-            "certificate by issuer too",
-            Box::new(|f| {
-                f.signing_certificate =
-                    signing_certificate_v2(&[&certificate_id(leaf, &issuer_serial)]);
-            }),
-        ),
-        (
-            "certificate of the CA behind it",
-            Box::new(|f| {
-                let ids = [
-                    certificate_id(leaf, &[]),
-                    certificate_id(&pki().chain.certificates()[1], &[]),
-                ];
-                f.signing_certificate = signing_certificate_v2(&[&ids[0], &ids[1]]);
-            }),
-        ),
-        (
-            "signer by key identifier",
-            Box::new(|f| {
-                f.signer_version = integer(&[3]);
-                f.sid = element(0x80, &[&identifier]);
-            }),
-        ),
-        (
-            "certificates with the root, and twice",
-            Box::new(|f| {
-                f.certificates = [f.certificates.clone(), f.certificates.clone()].concat();
-                f.certificates.push(pki().chain.root().as_der().to_vec());
-            }),
-        ),
-        (
-            "an attribute certificate",
-            Box::new(|f| {
-                f.version = integer(&[4]);
-                f.certificates.push(element(0xa2, &[&sequence(&[])]));
-            }),
-        ),
-        (
-            "digest algorithm without NULL",
-            Box::new(|f| {
-                f.digest_algorithm = sequence(&[&oid("2.16.840.1.101.3.4.2.1")]);
-            }),
-        ),
-        ("ordering that is false", Box::new(|f| f.tst_info.ordering = vec![1, 1, 0])),
-        ("a negative nonce", Box::new(|f| f.tst_info.nonce = integer(&[0x80]))),
-        (
-            "a name of the authority",
-            Box::new(|f| {
-                let name = element(0xa4, &[leaf.subject().as_der()]);
-                f.tst_info.tsa = element(0xa0, &[&name]);
-            }),
-        ),
-        (
-            "extensions that are not critical",
-            Box::new(|f| {
-                let extension = sequence(&[&oid("1.3.6.1.5.5.7.1.3"), &octets(&[5, 0])]);
-                f.tst_info.extensions = element(0xa1, &[&extension]);
-            }),
-        ),
-        (
-            "an unsigned attribute",
-            Box::new(|f| {
-                f.unsigned_attributes = element(0xa1, &[&attribute("1.2.3.4", &[&[5, 0]])]);
-            }),
-        ),
-        (
-            "everything behind the time",
-            Box::new(|f| {
-                f.tst_info.accuracy =
-                    sequence(&[&integer(&[2]), &element(0x80, &[&[3]]), &element(0x81, &[&[4]])]);
-                f.tst_info.ordering = vec![1, 1, 0xff];
-                f.tst_info.nonce = integer(&[9]);
-            }),
-        ),
+    let changes = [
+        change("nothing", |_| {}),
+        change("signing-certificate beside v2", |f| {
+            f.more_attributes.push(attribute(SIGNING_CERTIFICATE, &[&v1]));
+        }),
+        change("attributes that nobody knows", |f| {
+            f.more_attributes.push(attribute("1.2.3.4", &[]));
+            // 2.25 with a UUID
+            let uuid = [&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat();
+            f.more_attributes.push(sequence(&[&element(6, &[&uuid]), &element(0x31, &[])]));
+        }),
+        change("certificate by SHA-384", |f| {
+            f.signing_certificate = signing_certificate_v2(&[&by_sha384]);
+        }),
+        change("certificate by issuer too", |f| {
+            f.signing_certificate =
+                signing_certificate_v2(&[&certificate_id(leaf, &issuer_serial)]);
+        }),
+        change("certificate of the CA behind it", |f| {
+            let ids =
+                [certificate_id(leaf, &[]), certificate_id(&pki().chain.certificates()[1], &[])];
+            f.signing_certificate = signing_certificate_v2(&[&ids[0], &ids[1]]);
+        }),
+        change("signer by key identifier", |f| {
+            f.signer_version = integer(&[3]);
+            f.sid = element(0x80, &[&identifier]);
+        }),
+        change("certificates with the root, and twice", |f| {
+            f.certificates = [f.certificates.clone(), f.certificates.clone()].concat();
+            f.certificates.push(pki().chain.root().as_der().to_vec());
+        }),
+        change("an attribute certificate", |f| {
+            f.version = integer(&[4]);
+            f.certificates.push(element(0xa2, &[&sequence(&[])]));
+        }),
+        change("digest algorithm without NULL", |f| {
+            f.digest_algorithm = sequence(&[&oid("2.16.840.1.101.3.4.2.1")]);
+        }),
+        change("ordering that is false", |f| f.tst_info.ordering = vec![1, 1, 0]),
+        change("a negative nonce", |f| f.tst_info.nonce = integer(&[0x80])),
+        change("a name of the authority", |f| {
+            let name = element(0xa4, &[leaf.subject().as_der()]);
+            f.tst_info.tsa = element(0xa0, &[&name]);
+        }),
+        change("extensions that are not critical", |f| {
+            let extension = sequence(&[&oid("1.3.6.1.5.5.7.1.3"), &octets(&[5, 0])]);
+            f.tst_info.extensions = element(0xa1, &[&extension]);
+        }),
+        change("an unsigned attribute", |f| {
+            f.unsigned_attributes = element(0xa1, &[&attribute("1.2.3.4", &[&[5, 0]])]);
+        }),
+        change("everything behind the time", |f| {
+            f.tst_info.accuracy =
+                sequence(&[&integer(&[2]), &element(0x80, &[&[3]]), &element(0x81, &[&[4]])]);
+            f.tst_info.ordering = vec![1, 1, 0xff];
+            f.tst_info.nonce = integer(&[9]);
+        }),
     ];
-    for (what, change) in changes {
+    for Change { what, by } in changes {
         let mut forgery = forgery();
-        change(&mut forgery);
+        by(&mut forgery);
         let token =
             TimestampToken::parse(&forgery.token()).unwrap_or_else(|e| panic!("{what}: {e:?}"));
         let timestamp = token.verify(MESSAGE, &pki().roots());

@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{self, Algorithm};
 use notation_sdk::{
     Certificate, SigningKey as _,
     algorithm::{
-        HashAlgorithm::{self, Sha256, Sha384, Sha512},
+        HashAlgorithm::{Sha256, Sha384, Sha512},
         SignatureAlgorithm,
     },
     testing::ready,
@@ -55,6 +55,12 @@ pub(crate) struct Forgery<'a> {
     pub(crate) trailing: Vec<u8>,
 }
 
+/// One change to a good token, with a word on it.
+pub(crate) struct Change<'a> {
+    pub(crate) what: &'a str,
+    pub(crate) by: Box<dyn Fn(&mut Forgery<'_>) + 'a>,
+}
+
 /// The members of `TSTInfo`.
 pub(crate) struct TstInfo {
     pub(crate) version: Vec<u8>,
@@ -67,6 +73,10 @@ pub(crate) struct TstInfo {
     pub(crate) nonce: Vec<u8>,
     pub(crate) tsa: Vec<u8>,
     pub(crate) extensions: Vec<u8>,
+}
+
+pub(crate) fn change<'a>(what: &'a str, by: impl Fn(&mut Forgery<'_>) + 'a) -> Change<'a> {
+    Change { what, by: Box::new(by) }
 }
 
 pub(crate) fn algorithm_identifier(dotted: &str) -> Vec<u8> {
