@@ -27,7 +27,6 @@ use support::{
     component::Component,
     fake_kms::{Behaviour, FakeKms},
     ministack::Ministack,
-    notation::Notation,
 };
 
 const EXECUTABLE: &str = env!("CARGO_BIN_EXE_notation-kms");
@@ -44,7 +43,7 @@ fn main() {
         None => println!("generate-signature: skipped, as there is no ministack"),
     }
     let measure = compiled(folder.path(), "measure", include_str!("measure/measure.rs"));
-    match Notation::or_skip() {
+    match Component::Notation.or_skip() {
         Some(notation) => verification(&measure, &notation, folder.path()),
         None => println!("verify: skipped, as there is no notation"),
     }
@@ -89,7 +88,7 @@ fn in_turns(measure: &Path, runs: usize, commands: [&mut Command; 2]) -> [(f64, 
 }
 
 /// `verify --oci-layout` beside notation's, on one layout and one configuration.
-fn verification(measure: &Path, notation: &Notation, folder: &Path) {
+fn verification(measure: &Path, notation: &Path, folder: &Path) {
     let made = Command::new(EXECUTABLE)
         .args(["quickstart", "--to"])
         .arg(folder.join("quickstart"))
@@ -104,7 +103,7 @@ fn verification(measure: &Path, notation: &Notation, folder: &Path) {
         command.env("XDG_CONFIG_HOME", folder.join("quickstart/config"));
         command
     };
-    let (mut ours, mut theirs) = (program(Path::new(EXECUTABLE)), program(notation.program()));
+    let (mut ours, mut theirs) = (program(Path::new(EXECUTABLE)), program(notation));
     let [ours, theirs] = in_turns(measure, VERIFICATIONS, [&mut ours, &mut theirs]);
     println!(
         "verify --oci-layout: {:.2} ms and {:.1} MiB, notation: {:.2} ms and {:.1} MiB, ratios {:.2} and {:.2} (target 0.5)",

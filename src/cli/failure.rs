@@ -14,6 +14,7 @@ use crate::{
     pki::PkiError,
     registry::RepositoryError,
     sign::SignError,
+    timestamp::authority::{AuthorityError, AuthorityErrorKind},
     x509::BundleError,
 };
 
@@ -191,6 +192,13 @@ fn classify(error: &anyhow::Error) -> Exit {
             return match client.kind() {
                 ClientErrorKind::Denied => Exit::Denied,
                 ClientErrorKind::Unavailable => Exit::Unavailable,
+                _ => Exit::Other,
+            };
+        }
+        if let Some(authority) = cause.downcast_ref::<AuthorityError>() {
+            return match authority.kind() {
+                AuthorityErrorKind::Unavailable => Exit::Unavailable,
+                AuthorityErrorKind::Denied => Exit::Denied,
                 _ => Exit::Other,
             };
         }

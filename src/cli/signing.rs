@@ -13,7 +13,7 @@ use crate::{
     keys::KeyUri,
     limits,
     oci::Descriptor,
-    plugin::{self, CERT_CHAIN, Config},
+    plugin::{self, CERT_CHAIN, Config, ConfiguredTimestamping, TIMESTAMP_ROOT, TIMESTAMP_URL},
     sign::{SignRequest, sign_envelope},
     x509::CertificateChain,
 };
@@ -45,6 +45,19 @@ pub(super) struct SignerArgs {
     /// Metadata to sign with the artifact; may be repeated
     #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
     user_metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    timestamp: TimestampArgs,
+}
+
+/// Who shows when the signature was made
+#[derive(Debug, clap::Args)]
+struct TimestampArgs {
+    /// Timestamp authority (RFC 3161) that shows when the signature was made
+    #[arg(long, value_name = "URL", requires = "timestamp_root_cert")]
+    timestamp_url: Option<String>,
+    /// Root certificate of the timestamp authority
+    #[arg(long, value_name = "FILE", requires = "timestamp_url")]
+    timestamp_root_cert: Option<PathBuf>,
 }
 
 /// A key that is ready to sign.
@@ -54,6 +67,7 @@ pub(super) struct Signer {
     pub(super) format: EnvelopeFormat,
     expiry: Option<Duration>,
     user_metadata: BTreeMap<String, String>,
+    timestamping: Option<ConfiguredTimestamping>,
 }
 
 impl SignerArgs {
@@ -66,14 +80,22 @@ impl SignerArgs {
             );
             return Err(Failure::message(Exit::Usage, message));
         }
-        let (id, settings) = self.key()?;
+        let (id, mut settings) = self.key()?;
+        if let (Some(url), Some(root)) =
+            (&self.timestamp.timestamp_url, &self.timestamp.timestamp_root_cert)
+        {
+            settings.insert(TIMESTAMP_URL.to_owned(), url.clone());
+            settings.insert(TIMESTAMP_ROOT.to_owned(), args::text_of(root)?);
+        }
         let config =
             Config::parse(&id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
         let chain = plugin::signing_chain(&id, &config, &Machine)
             .map_err(|error| Failure::new(Exit::NotConfigured, error))?;
+        let timestamping = ConfiguredTimestamping::open(&config, &Machine)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
         let key = OpenKey::with_config(&id, &config)?;
         let (format, expiry) = (self.signature_format, self.expiry);
-        Ok(Signer { key, chain, format, expiry, user_metadata })
+        Ok(Signer { key, chain, format, expiry, user_metadata, timestamping })
     }
 
     /// The key's reference and its settings; those of the command line come before stored ones.
@@ -136,6 +158,8 @@ impl Signer {
         }
         let mut request = SignRequest::new(self.format, &payload, attributes);
         request.signing_agent = Some(plugin::SIGNING_AGENT.to_owned());
+        let timestamping = self.timestamping.as_ref();
+        request.timestamping = timestamping.map(ConfiguredTimestamping::timestamping);
         self.key.ask(|key| sign_envelope(key, &self.chain, &request))
     }
 }

@@ -11,10 +11,10 @@ use std::{
 use time::UtcDateTime;
 
 use super::{
-    CONTRACT_VERSION, Command, Config, DescribeKeyRequest, DescribeKeyResponse, Fault,
-    GenerateEnvelopeRequest, GenerateEnvelopeResponse, GenerateSignatureRequest,
-    GenerateSignatureResponse, MetadataRequest, MetadataResponse, Mode, NAME, PluginError,
-    Response, SIGNING_AGENT, chain::SigningChain,
+    CONTRACT_VERSION, Command, Config, ConfiguredTimestamping, DescribeKeyRequest,
+    DescribeKeyResponse, Fault, GenerateEnvelopeRequest, GenerateEnvelopeResponse,
+    GenerateSignatureRequest, GenerateSignatureResponse, MetadataRequest, MetadataResponse, Mode,
+    NAME, PluginError, Response, SIGNING_AGENT, chain::SigningChain,
 };
 use crate::{
     envelope::SignedAttributes,
@@ -116,6 +116,9 @@ fn generate_signature(
 ) -> Result<GenerateSignatureResponse, Fault> {
     let key_id: KeyUri = request.key_id.parse()?;
     let config = Config::parse(&key_id, &request.plugin_config)?;
+    if config.timestamp.is_some() {
+        return Err(Fault::TimestampNeedsEnvelope);
+    }
     let SigningChain { chain, key_spec } = SigningChain::load(&key_id, &config, host)?;
     if request.key_spec != key_spec {
         let subject = chain.leaf().subject().clone();
@@ -157,6 +160,8 @@ fn generate_envelope(
     }
     let mut sign = SignRequest::new(format, &request.payload, attributes);
     sign.signing_agent = Some(SIGNING_AGENT.to_owned());
+    let timestamping = ConfiguredTimestamping::open(&config, host)?;
+    sign.timestamping = timestamping.as_ref().map(ConfiguredTimestamping::timestamping);
     let signature_envelope = within(&key_id, config.timeout, async {
         let key = host.open_key(&key_id, &config.provider, config.timeout)?;
         sign::sign_envelope(key.as_ref(), &chain, &sign).await

@@ -25,11 +25,13 @@ pub struct ConfigKey {
 
 /// The plugin's own keys; the provider of the key adds its own.
 #[rustfmt::skip]
-pub const KEYS: [ConfigKey; 4] = [
+pub const KEYS: [ConfigKey; 6] = [
     ConfigKey { name: CERT_CHAIN,   values: "a path",                        default: "the chain that `key add` stored", purpose: "certificate chain of the key: PEM, DER or PKCS#7, in any order" },
     ConfigKey { name: TIMEOUT,      values: "`30s`, `2m`, or plain seconds", default: "`30s`",                           purpose: "time for the whole command, at most 10 minutes" },
     ConfigKey { name: MODE,         values: "`raw` or `envelope`",           default: "`raw`",                           purpose: "whether the plugin makes raw signatures or whole envelopes" },
     ConfigKey { name: MIN_VALIDITY, values: "`72h`, `30d`",                  default: "`0s`",                            purpose: "how long every certificate of the chain has to be valid from now on" },
+    ConfigKey { name: TIMESTAMP_URL, values: "a URL",                        default: "no timestamp",                    purpose: "RFC 3161 authority that timestamps envelopes; needs `mode=envelope`" },
+    ConfigKey { name: TIMESTAMP_ROOT, values: "a path",                      default: "none",                            purpose: "root certificate of that authority" },
 ];
 
 /// The key that names the file of the certificate chain; `key add` sets it.
@@ -37,6 +39,10 @@ pub const CERT_CHAIN: &str = "cert-chain";
 const TIMEOUT: &str = "timeout";
 const MODE: &str = "mode";
 const MIN_VALIDITY: &str = "min-validity";
+/// The key that names the timestamp authority.
+pub const TIMESTAMP_URL: &str = "timestamp-url";
+/// The key that names the file of its root certificate.
+pub const TIMESTAMP_ROOT: &str = "timestamp-root-cert";
 
 /// What the plugin makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +67,8 @@ pub struct Config {
     pub mode: Mode,
     /// How long every certificate has to be valid from now on.
     pub min_validity: Duration,
+    /// The authority that timestamps envelopes, and the file of its root certificate.
+    pub timestamp: Option<(String, PathBuf)>,
     /// Keys and values of the key's provider.
     pub provider: BTreeMap<String, String>,
 }
@@ -90,6 +98,9 @@ pub enum ConfigError {
         /// The values it takes.
         values: &'static str,
     },
+    /// Half of what a timestamp needs.
+    #[error("plugin config timestamp-url and timestamp-root-cert are given together or not at all")]
+    TimestampHalf,
     /// A timeout that is none.
     #[error(
         "plugin config timeout is {value:?} and not between 1s and {limit}s",
@@ -137,6 +148,7 @@ impl Default for Config {
             timeout: limits::COMMAND_TIMEOUT,
             mode: Mode::default(),
             min_validity: Duration::ZERO,
+            timestamp: None,
             provider: BTreeMap::new(),
         }
     }
@@ -161,6 +173,11 @@ impl Config {
             };
             config.set(known, value)?;
         }
+        config.timestamp = match (map.get(TIMESTAMP_URL), map.get(TIMESTAMP_ROOT)) {
+            (Some(url), Some(root)) => Some((url.clone(), root.into())),
+            (None, None) => None,
+            _ => return Err(ConfigError::TimestampHalf),
+        };
         Ok(config)
     }
 
@@ -178,6 +195,7 @@ impl Config {
             MODE => self.mode = Mode::from_name(value).ok_or_else(bad)?,
             MIN_VALIDITY => self.min_validity = duration(value).ok_or_else(bad)?,
             _ if value.is_empty() => return Err(bad()),
+            TIMESTAMP_URL | TIMESTAMP_ROOT => {}
             _ => self.cert_chain = Some(value.into()),
         }
         Ok(())

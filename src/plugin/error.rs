@@ -12,6 +12,7 @@ use crate::{
     keys::{KeyError, KeyErrorKind, KeyUriError},
     limits,
     sign::SignError,
+    timestamp::authority::{AuthorityError, AuthorityErrorKind},
     x509::{BundleError, ChainError, Name, Rfc3339},
 };
 
@@ -149,6 +150,15 @@ pub enum Fault {
         /// What is wrong with it.
         source: BundleError,
     },
+    /// The timestamp authority cannot be asked.
+    #[error(transparent)]
+    TimestampAuthority(#[from] AuthorityError),
+    /// Notation itself timestamps what is signed raw.
+    #[error(
+        "plugin config timestamp-url has no effect without mode=envelope: notation sign --timestamp-url \
+         timestamps raw signatures"
+    )]
+    TimestampNeedsEnvelope,
     /// The chain cannot be used for signing now.
     #[error("certificate chain {} cannot be used for signing", path.display())]
     Chain {
@@ -214,6 +224,14 @@ impl Fault {
         match self {
             Self::UnsupportedContractVersion(_) => ErrorCode::UnsupportedContractVersion,
             Self::Key(key) => key_code(key.kind()),
+            Self::Sign(SignError::NoTimestamp(source)) => match source.downcast_ref() {
+                Some(AuthorityError::Timeout { .. }) => ErrorCode::Timeout,
+                Some(error) if error.kind() == AuthorityErrorKind::Denied => {
+                    ErrorCode::AccessDenied
+                }
+                _ => ErrorCode::Error,
+            },
+            Self::Sign(SignError::BadTimestamp(_)) => ErrorCode::Error,
             // The service's answer is wrong, not the request.
             Self::Sign(SignError::SignatureLength { .. } | SignError::BadSignature(_))
             | Self::RequestUnreadable(_)

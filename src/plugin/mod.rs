@@ -13,10 +13,14 @@ mod error;
 mod fields;
 mod message;
 mod serve;
+mod timestamp;
 
 pub use answer::{Host, HostError, answer};
 pub use chain::signing_chain;
-pub use config::{CERT_CHAIN, Config, ConfigError, ConfigKey, KEYS, Mode, check_config};
+pub use config::{
+    CERT_CHAIN, Config, ConfigError, ConfigKey, KEYS, Mode, TIMESTAMP_ROOT, TIMESTAMP_URL,
+    check_config,
+};
 pub use error::{ErrorCode, ErrorResponse, Fault, PluginError};
 pub use message::{
     Capability, Command, DescribeKeyRequest, DescribeKeyResponse, GenerateEnvelopeRequest,
@@ -24,6 +28,7 @@ pub use message::{
     MetadataResponse, Response,
 };
 pub use serve::{is_protocol_command, serve, silence_panics};
+pub use timestamp::ConfiguredTimestamping;
 
 /// The plugin's name, which is also that of its folder and the end of its executable's name
 /// (plugin-extensibility.md, "Package and release a plugin").

@@ -12,7 +12,8 @@ use crate::{
         UnsignedAttributes,
     },
     keys::{KeyError, SigningKey},
-    x509::{CertificateChain, ChainError, PublicKey, Purpose},
+    timestamp::{TimestampSource, TimestampSourceError, TokenError},
+    x509::{Certificate, CertificateChain, ChainError, PublicKey, Purpose},
 };
 
 /// What goes into an envelope.
@@ -27,6 +28,26 @@ pub struct SignRequest<'a> {
     pub attributes: SignedAttributes,
     /// The program that signs, `name/version`.
     pub signing_agent: Option<String>,
+    /// Who shows when the signature was made; the signature is then good for longer than its certificates.
+    pub timestamping: Option<Timestamping<'a>>,
+}
+
+/// Who gives the timestamp, and whom to trust for it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Timestamping<'a> {
+    /// The authority.
+    pub source: &'a dyn TimestampSource,
+    /// The roots one of which the authority's certificates have to lead to.
+    pub roots: &'a [Certificate],
+}
+
+impl<'a> Timestamping<'a> {
+    /// Timestamps of an authority under one of `roots`.
+    #[must_use]
+    pub const fn new(source: &'a dyn TimestampSource, roots: &'a [Certificate]) -> Self {
+        Self { source, roots }
+    }
 }
 
 /// Why nothing was signed.
@@ -81,6 +102,12 @@ pub enum SignError {
     /// The service gave a signature that its own public key does not verify.
     #[error("key service answered with a signature that does not verify with the key itself, {0}")]
     BadSignature(KeyIdentity),
+    /// The authority gave no timestamp.
+    #[error("signature is made, and no timestamp for it is to be had")]
+    NoTimestamp(#[source] TimestampSourceError),
+    /// The authority gave something that a verifier would refuse.
+    #[error("signature is made, and the timestamp for it would be refused")]
+    BadTimestamp(#[source] TokenError),
     /// The payload is not what the specification asks for.
     #[error("payload cannot be signed")]
     Payload(#[from] PayloadError),
@@ -109,14 +136,14 @@ impl std::fmt::Display for KeyIdentity {
 }
 
 impl<'a> SignRequest<'a> {
-    /// A request with no signing agent.
+    /// A request with neither signing agent nor timestamp.
     #[must_use]
     pub const fn new(
         format: EnvelopeFormat,
         payload: &'a [u8],
         attributes: SignedAttributes,
     ) -> Self {
-        Self { format, payload, attributes, signing_agent: None }
+        Self { format, payload, attributes, signing_agent: None, timestamping: None }
     }
 }
 
@@ -165,10 +192,31 @@ pub async fn sign_envelope(
     Payload::from_json(request.payload)?;
     let draft = Draft::new(request.format, key_spec, request.payload, &attributes);
     let signature = sign_raw(key, chain, &draft.signing_input()?).await?;
-    let unsigned = UnsignedAttributes::with_agent(request.signing_agent.clone());
+    let mut unsigned = UnsignedAttributes::with_agent(request.signing_agent.clone());
+    if let Some(timestamping) = request.timestamping {
+        unsigned.timestamp = Some(timestamping.token(key_spec, chain, &signature).await?);
+    }
     let envelope = draft.seal(&signature, chain, &unsigned)?;
     Envelope::parse(request.format, &envelope)?.verify()?;
     Ok(envelope)
+}
+
+impl Timestamping<'_> {
+    /// The token over a signature, in DER, once it is one that a verifier accepts.
+    async fn token(
+        &self,
+        key_spec: KeySpec,
+        chain: &CertificateChain,
+        signature: &[u8],
+    ) -> Result<Vec<u8>, SignError> {
+        let token = self.source.timestamp(key_spec.hash(), signature).await;
+        let token = token.map_err(SignError::NoTimestamp)?;
+        let timestamp = token.verify(signature, self.roots).map_err(SignError::BadTimestamp)?;
+        timestamp
+            .check_within_validity(chain)
+            .map_err(|error| SignError::BadTimestamp(error.into()))?;
+        Ok(token.as_der().to_vec())
+    }
 }
 
 fn check_chain(chain: &CertificateChain) -> Result<KeySpec, SignError> {

@@ -8,8 +8,9 @@ use std::{error::Error, time::Duration};
 use reqwest::{Client, Response, Url, header};
 use tokio::time::{sleep, timeout};
 
-use super::{ResponseError, TimestampRequest, TimestampToken};
+use super::{ResponseError, TimestampFuture, TimestampRequest, TimestampSource, TimestampToken};
 use crate::{
+    algorithm::HashAlgorithm,
     http::{backoff, builder, is_loopback, is_tls, said, shown},
     limits,
 };
@@ -265,6 +266,12 @@ impl TimestampAuthority {
 
     fn name(&self) -> String {
         shown(&self.url)
+    }
+}
+
+impl TimestampSource for TimestampAuthority {
+    fn timestamp<'a>(&'a self, hash: HashAlgorithm, message: &'a [u8]) -> TimestampFuture<'a> {
+        Box::pin(async move { Ok(self.ask(&TimestampRequest::new(hash, message)).await?) })
     }
 }
 

@@ -13,9 +13,11 @@ mod error;
 mod info;
 mod path;
 mod request;
+mod source;
 mod token;
 
 pub use ber::BerError;
 pub use error::TokenError;
 pub use request::{Refusal, ResponseError, TimestampRequest};
+pub use source::{TimestampFuture, TimestampSource, TimestampSourceError};
 pub use token::{Timestamp, TimestampToken};

@@ -35,10 +35,6 @@ impl Notation {
         Some(Self { program: Component::Notation.or_skip()?, home: TempDir::new().unwrap() })
     }
 
-    pub(crate) fn program(&self) -> &Path {
-        &self.program
-    }
-
     /// The home folder, for [`Run::home`]: our executable then reads the same configuration.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
