@@ -17,7 +17,7 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 use time::{UtcDateTime, macros::utc_datetime};
 
 use crate::support::{
-    der::{element, integer, octets, oid, sequence},
+    der::{element, integer_of, octets, oid, sequence_of},
     forged_token::{
         CONTENT_TYPE, Change, Forgery, SHA1, SHA256, SIGNING_CERTIFICATE, TstInfo,
         algorithm_identifier, attribute, certificate_id, change, imprint, issuer_and_serial,
@@ -84,14 +84,14 @@ fn another_message_content_or_kind_is_refused() {
             f.tst_info.imprint = imprint("2.16.840.1.101.3.4.2.8", &[1; 32]);
         }),
         change("messageImprint of the timestamp token has hash", |f| {
-            let with_parameters = sequence(&[&oid(SHA256), &integer(&[1])]);
-            f.tst_info.imprint = sequence(&[&with_parameters, &octets(&digest)]);
+            let with_parameters = sequence_of(&[&oid(SHA256), &integer_of(&[1])]);
+            f.tst_info.imprint = sequence_of(&[&with_parameters, &octets(&digest)]);
         }),
         change("message-digest of the timestamp token is not the digest of its TSTInfo", |f| {
             f.message_digest = Some(octets(&sha256(b"")));
         }),
         change("message-digest of the timestamp token is malformed", |f| {
-            f.message_digest = Some(integer(&[1]));
+            f.message_digest = Some(integer_of(&[1]));
         }),
         change("message-digest 0 times", |f| f.message_digest = Some(Vec::new())),
         change("content-type 0 times", |f| f.content_type_attribute = Vec::new()),
@@ -113,7 +113,7 @@ fn another_message_content_or_kind_is_refused() {
             f.content_info_type = oid("1.2.840.113549.1.7.1");
         }),
         change("holds no TSTInfo", |f| f.content = Some(Vec::new())),
-        change("SignedData of the timestamp token has version 1", |f| f.version = integer(&[1])),
+        change("SignedData of the timestamp token has version 1", |f| f.version = integer_of(&[1])),
     ]);
 }
 
@@ -122,13 +122,13 @@ fn a_tst_info_that_is_not_one_is_refused() {
     fn tst<'a>(what: &'a str, by: impl Fn(&mut TstInfo) + 'a) -> Change<'a> {
         change(what, move |f| by(&mut f.tst_info))
     }
-    let extension = || sequence(&[&oid("1.2.3.4"), &[1, 1, 0xff], &octets(b"")]);
+    let extension = || sequence_of(&[&oid("1.2.3.4"), &[1, 1, 0xff], &octets(b"")]);
     refuses([
         change("TSTInfo of the timestamp token is malformed", |f| {
             f.content = Some(b"hello".to_vec());
         }),
-        tst("TSTInfo of the timestamp token has version 2", |t| t.version = integer(&[2])),
-        tst("TSTInfo of the timestamp token is malformed", |t| t.version = integer(&[0xff])),
+        tst("TSTInfo of the timestamp token has version 2", |t| t.version = integer_of(&[2])),
+        tst("TSTInfo of the timestamp token is malformed", |t| t.version = integer_of(&[0xff])),
         tst("TSTInfo of the timestamp token is malformed", |t| t.policy = Vec::new()),
         tst("TSTInfo of the timestamp token is malformed", |t| {
             t.policy = element(6, &[&[0x2a, 0x80]]);
@@ -151,22 +151,22 @@ fn a_tst_info_that_is_not_one_is_refused() {
         }),
         // Negative: the latest time would come before the earliest.
         tst("TSTInfo of the timestamp token is malformed", |t| {
-            t.accuracy = sequence(&[&integer(&[0xff])]);
+            t.accuracy = sequence_of(&[&integer_of(&[0xff])]);
         }),
         tst("TSTInfo of the timestamp token is malformed", |t| {
-            t.accuracy = sequence(&[&element(0x80, &[&[0xff]])]);
+            t.accuracy = sequence_of(&[&element(0x80, &[&[0xff]])]);
         }),
         tst("TSTInfo of the timestamp token is malformed", |t| {
-            t.accuracy = sequence(&[&integer(&[1, 0, 0, 0, 0])]);
+            t.accuracy = sequence_of(&[&integer_of(&[1, 0, 0, 0, 0])]);
         }),
         tst("accuracy of TSTInfo has 1000 thousandths", |t| {
-            t.accuracy = sequence(&[&element(0x80, &[&[3, 0xe8]])]);
+            t.accuracy = sequence_of(&[&element(0x80, &[&[3, 0xe8]])]);
         }),
         tst("accuracy of TSTInfo has 1000 thousandths", |t| {
-            t.accuracy = sequence(&[&element(0x81, &[&[3, 0xe8]])]);
+            t.accuracy = sequence_of(&[&element(0x81, &[&[3, 0xe8]])]);
         }),
         tst("TSTInfo of the timestamp token is malformed", |t| {
-            t.accuracy = sequence(&[&octets(b"1")]);
+            t.accuracy = sequence_of(&[&octets(b"1")]);
         }),
         tst("extension 1.2.3.4 of TSTInfo is critical", |t| {
             t.extensions = element(0xa1, &[&extension()]);
@@ -180,7 +180,7 @@ fn an_accuracy_of_a_century_stays_within_the_calendar() {
     let at = utc_datetime!(9999-12-31 23:59:59);
     let pki = TsaPki::with_signer(KeySpec::Ec256, (NOW, at), |_| {});
     let mut forgery = Forgery::new(&pki, MESSAGE, "99991231235959Z");
-    forgery.tst_info.accuracy = sequence(&[&integer(&[0, 0xff, 0xff, 0xff, 0xff])]);
+    forgery.tst_info.accuracy = sequence_of(&[&integer_of(&[0, 0xff, 0xff, 0xff, 0xff])]);
     let timestamp = verify(&forgery.token(), &pki.roots()).unwrap();
     assert!(
         timestamp.earliest() < timestamp.gen_time() && timestamp.gen_time() <= timestamp.latest()
@@ -193,13 +193,13 @@ fn a_signer_that_is_not_the_one_that_is_named_is_refused() {
     let [leaf, issuing, _] = pki().chain.certificates() else { panic!("three certificates") };
     let other = TsaPki::new(KeySpec::Ec256, NOW);
     let v1 = || {
-        let id = sequence(&[&octets(&[1; 20])]);
-        attribute(SIGNING_CERTIFICATE, &[&sequence(&[&sequence(&[&id])])])
+        let id = sequence_of(&[&octets(&[1; 20])]);
+        attribute(SIGNING_CERTIFICATE, &[&sequence_of(&[&sequence_of(&[&id])])])
     };
-    let by_sha1 = || sequence(&[&algorithm_identifier(SHA1), &octets(&[1; 20])]);
+    let by_sha1 = || sequence_of(&[&algorithm_identifier(SHA1), &octets(&[1; 20])]);
     let named = |issuer: &[u8], serial: &[u8]| {
-        let names = sequence(&[&element(0xa4, &[issuer])]);
-        signing_certificate_v2(&[&certificate_id(leaf, &sequence(&[&names, &integer(serial)]))])
+        let names = sequence_of(&[&element(0xa4, &[issuer])]);
+        signing_certificate_v2(&[&certificate_id(leaf, &sequence_of(&[&names, &integer_of(serial)]))])
     };
     let issuer = leaf.issuer().as_der();
     refuses([
@@ -239,11 +239,11 @@ fn a_signer_that_is_not_the_one_that_is_named_is_refused() {
             f.sid = issuer_and_serial(issuing);
         }),
         change("sid of the timestamp token names another certificate than CN=TSA,", |f| {
-            f.signer_version = integer(&[3]);
+            f.signer_version = integer_of(&[3]);
             f.sid = element(0x80, &[&[7; 20]]);
         }),
         change("SignerInfo of the timestamp token has version 3", |f| {
-            f.signer_version = integer(&[3]);
+            f.signer_version = integer_of(&[3]);
         }),
         change("SignerInfo of the timestamp token has version 1", |f| {
             f.sid = element(0x80, &[&[7; 20]]);
@@ -273,23 +273,23 @@ fn weak_and_wrong_algorithms_are_refused() {
             f.digest_algorithm = algorithm_identifier(SHA1);
         }),
         change("is signed by ECDSA with SHA-1, which is not supported", |f| {
-            f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.1")]);
+            f.signature_algorithm = sequence_of(&[&oid("1.2.840.10045.4.1")]);
         }),
         change("is signed by RSA with SHA-1, which is not supported", |f| {
             f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.5");
         }),
         change("is signed by 1.3.101.112, which is not supported", |f| {
-            f.signature_algorithm = sequence(&[&oid("1.3.101.112")]);
+            f.signature_algorithm = sequence_of(&[&oid("1.3.101.112")]);
         }),
         // PSS without parameters means SHA-1.
         change("is signed by 1.2.840.113549.1.1.10, which is not supported", |f| {
-            f.signature_algorithm = sequence(&[&oid("1.2.840.113549.1.1.10"), &sequence(&[])]);
+            f.signature_algorithm = sequence_of(&[&oid("1.2.840.113549.1.1.10"), &sequence_of(&[])]);
         }),
         change("signature of the timestamp token does not verify", |f| {
             f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.1");
         }),
         change("signature of the timestamp token does not verify", |f| {
-            f.signature_algorithm = sequence(&[&oid("1.2.840.10045.4.3.3")]);
+            f.signature_algorithm = sequence_of(&[&oid("1.2.840.10045.4.3.3")]);
         }),
     ]);
 }
@@ -321,13 +321,13 @@ fn replaced_key(certificate: &[u8], own: &[u8], other: &[u8]) -> Vec<u8> {
     let (tbs, rest) = body[4..].split_at(tbs_length);
     let at = tbs.windows(own.len()).position(|bytes| bytes == own).unwrap();
     let tbs = [&tbs[..at], other, &tbs[at + own.len()..]].concat();
-    sequence(&[&sequence(&[&tbs]), rest])
+    sequence_of(&[&sequence_of(&[&tbs]), rest])
 }
 
 #[test]
 fn a_certificate_that_is_not_for_timestamps_is_refused() {
     let code_signing: &[u8] = &[0x30, 10, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 3];
-    let both = sequence(&[&TIME_STAMPING[2..], &code_signing[2..]]);
+    let both = sequence_of(&[&TIME_STAMPING[2..], &code_signing[2..]]);
     type Change<'a> = Box<dyn FnOnce(&mut CertificateTemplate) + 'a>;
     let cases: [(&str, Change<'_>); 6] = [
         ("must be present", Box::new(|t| t.extensions.retain(|e| e.oid != EXTENDED_KEY_USAGE))),
@@ -464,7 +464,7 @@ fn what_is_too_much_or_too_little_is_refused() {
         Err(TokenError::TooMany { part: "signedAttrs", .. })
     ));
     let mut broken = forgery();
-    broken.certificates.push(sequence(&[]));
+    broken.certificates.push(sequence_of(&[]));
     assert!(matches!(
         TimestampToken::parse(&broken.token()),
         Err(TokenError::Certificate { number: 3, .. })
@@ -518,35 +518,35 @@ fn an_answer_to_another_request_is_refused() {
 #[test]
 fn an_answer_without_a_token_says_why() {
     let request = TimestampRequest::new(Sha256, MESSAGE);
-    let status = |parts: &[&[u8]]| sequence(&[&sequence(parts)]);
+    let status = |parts: &[&[u8]]| sequence_of(&[&sequence_of(parts)]);
     let said = |text: &[&str]| {
         let strings: Vec<Vec<u8>> =
             text.iter().map(|text| element(0x0c, &[text.as_bytes()])).collect();
-        sequence(&strings.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        sequence_of(&strings.iter().map(Vec::as_slice).collect::<Vec<_>>())
     };
     let failure = |bits: &[u8]| element(0x03, &[bits]);
     let cases = [
         (
-            status(&[&integer(&[2]), &said(&["no", "way\x1b[31m\u{202e}"]), &failure(&[7, 0x80])]),
+            status(&[&integer_of(&[2]), &said(&["no", "way\x1b[31m\u{202e}"]), &failure(&[7, 0x80])]),
             "timestamp authority answers with a rejection: the hash algorithm is not supported: no; way\\u{1b}[31m\\u{202e}",
             false,
         ),
         (
-            status(&[&integer(&[2]), &failure(&[6, 0, 0, 0, 0x40])]),
+            status(&[&integer_of(&[2]), &failure(&[6, 0, 0, 0, 0x40])]),
             "timestamp authority answers with a rejection: the authority has a system failure",
             true,
         ),
         (
-            status(&[&integer(&[2]), &failure(&[1, 0, 2])]),
+            status(&[&integer_of(&[2]), &failure(&[1, 0, 2])]),
             "timestamp authority answers with a rejection: the authority's clock is not available",
             true,
         ),
         (
-            status(&[&integer(&[3])]),
+            status(&[&integer_of(&[3])]),
             "timestamp authority answers that the request has to wait",
             true,
         ),
-        (status(&[&integer(&[5])]), "timestamp authority answers with status 5", false),
+        (status(&[&integer_of(&[5])]), "timestamp authority answers with status 5", false),
     ];
     for (answer, expected, is_temporary) in cases {
         let refused = request.read_response(&answer).unwrap_err();
@@ -554,14 +554,14 @@ fn an_answer_without_a_token_says_why() {
         let ResponseError::Refused(refusal) = refused else { panic!("{refused:?}") };
         assert_eq!(refusal.is_temporary(), is_temporary, "{expected}");
     }
-    assert_eq!(request.read_response(&status(&[&integer(&[0])])), Err(ResponseError::NoToken));
+    assert_eq!(request.read_response(&status(&[&integer_of(&[0])])), Err(ResponseError::NoToken));
     for (answer, expected) in [
         (
-            sequence(&[&sequence(&[&integer(&[0])]), &integer(&[1])]),
+            sequence_of(&[&sequence_of(&[&integer_of(&[0])]), &integer_of(&[1])]),
             "holds no token that can be used",
         ),
-        (sequence(&[]), "timestamp response is malformed"),
-        (sequence(&[&sequence(&[&octets(b"")])]), "timestamp response is malformed"),
+        (sequence_of(&[]), "timestamp response is malformed"),
+        (sequence_of(&[&sequence_of(&[&octets(b"")])]), "timestamp response is malformed"),
         (b"<html>".to_vec(), "timestamp response is not BER"),
         (Vec::new(), "timestamp response is not BER"),
         (vec![0x30; limits::TIMESTAMP_BYTES + 1], "over the limit of 1048576 bytes"),

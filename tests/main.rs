@@ -49,6 +49,7 @@ mod plugin_spec;
 mod policy_commands;
 #[cfg(test)]
 mod sign_command;
+mod revocation;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]

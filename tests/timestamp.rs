@@ -15,7 +15,7 @@ use notation_sdk::{
 use time::{UtcDateTime, macros::utc_datetime};
 
 use crate::support::{
-    der::{element, integer, octets, oid, sequence},
+    der::{element, integer_of, octets, oid, sequence_of},
     forged_token::{
         Change, Forgery, SHA384, SIGNING_CERTIFICATE, algorithm_identifier, attribute,
         certificate_id, change, hash, signing_certificate_v2,
@@ -141,7 +141,7 @@ fn the_baseline_policy_without_accuracy_means_a_second() {
     // An accuracy that is there and empty says zero (RFC 3161, section 2.4.2).
     let mut forgery = forgery();
     forgery.tst_info.policy = oid(baseline);
-    forgery.tst_info.accuracy = sequence(&[]);
+    forgery.tst_info.accuracy = sequence_of(&[]);
     assert_eq!(verified(&forgery).accuracy(), Duration::ZERO);
 }
 
@@ -182,14 +182,14 @@ fn openssl_answers_our_requests() {
 #[test]
 fn what_is_legal_and_rare_is_verified() {
     let leaf = pki().chain.leaf();
-    let v1 = sequence(&[&sequence(&[&sequence(&[&octets(&[1; 20])])])]);
-    let by_sha384 = sequence(&[
+    let v1 = sequence_of(&[&sequence_of(&[&sequence_of(&[&octets(&[1; 20])])])]);
+    let by_sha384 = sequence_of(&[
         &algorithm_identifier(SHA384),
         &octets(&hash(&aws_lc_rs::digest::SHA384, leaf.as_der())),
     ]);
-    let issuer_serial = sequence(&[
-        &sequence(&[&element(0xa4, &[leaf.issuer().as_der()])]),
-        &integer(leaf.serial_number()),
+    let issuer_serial = sequence_of(&[
+        &sequence_of(&[&element(0xa4, &[leaf.issuer().as_der()])]),
+        &integer_of(leaf.serial_number()),
     ]);
     let identifier = {
         // The subject key identifier stands behind its object identifier.
@@ -206,7 +206,7 @@ fn what_is_legal_and_rare_is_verified() {
             f.more_attributes.push(attribute("1.2.3.4", &[]));
             // 2.25 with a UUID
             let uuid = [&[0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat();
-            f.more_attributes.push(sequence(&[&element(6, &[&uuid]), &element(0x31, &[])]));
+            f.more_attributes.push(sequence_of(&[&element(6, &[&uuid]), &element(0x31, &[])]));
         }),
         change("certificate by SHA-384", |f| {
             f.signing_certificate = signing_certificate_v2(&[&by_sha384]);
@@ -221,7 +221,7 @@ fn what_is_legal_and_rare_is_verified() {
             f.signing_certificate = signing_certificate_v2(&[&ids[0], &ids[1]]);
         }),
         change("signer by key identifier", |f| {
-            f.signer_version = integer(&[3]);
+            f.signer_version = integer_of(&[3]);
             f.sid = element(0x80, &[&identifier]);
         }),
         change("certificates with the root, and twice", |f| {
@@ -229,20 +229,20 @@ fn what_is_legal_and_rare_is_verified() {
             f.certificates.push(pki().chain.root().as_der().to_vec());
         }),
         change("an attribute certificate", |f| {
-            f.version = integer(&[4]);
-            f.certificates.push(element(0xa2, &[&sequence(&[])]));
+            f.version = integer_of(&[4]);
+            f.certificates.push(element(0xa2, &[&sequence_of(&[])]));
         }),
         change("digest algorithm without NULL", |f| {
-            f.digest_algorithm = sequence(&[&oid("2.16.840.1.101.3.4.2.1")]);
+            f.digest_algorithm = sequence_of(&[&oid("2.16.840.1.101.3.4.2.1")]);
         }),
         change("ordering that is false", |f| f.tst_info.ordering = vec![1, 1, 0]),
-        change("a negative nonce", |f| f.tst_info.nonce = integer(&[0x80])),
+        change("a negative nonce", |f| f.tst_info.nonce = integer_of(&[0x80])),
         change("a name of the authority", |f| {
             let name = element(0xa4, &[leaf.subject().as_der()]);
             f.tst_info.tsa = element(0xa0, &[&name]);
         }),
         change("extensions that are not critical", |f| {
-            let extension = sequence(&[&oid("1.3.6.1.5.5.7.1.3"), &octets(&[5, 0])]);
+            let extension = sequence_of(&[&oid("1.3.6.1.5.5.7.1.3"), &octets(&[5, 0])]);
             f.tst_info.extensions = element(0xa1, &[&extension]);
         }),
         change("an unsigned attribute", |f| {
@@ -250,9 +250,9 @@ fn what_is_legal_and_rare_is_verified() {
         }),
         change("everything behind the time", |f| {
             f.tst_info.accuracy =
-                sequence(&[&integer(&[2]), &element(0x80, &[&[3]]), &element(0x81, &[&[4]])]);
+                sequence_of(&[&integer_of(&[2]), &element(0x80, &[&[3]]), &element(0x81, &[&[4]])]);
             f.tst_info.ordering = vec![1, 1, 0xff];
-            f.tst_info.nonce = integer(&[9]);
+            f.tst_info.nonce = integer_of(&[9]);
         }),
     ];
     for Change { what, by } in changes {
@@ -272,13 +272,13 @@ fn rsa_signatures_are_verified_by_every_name_of_their_algorithm() {
     let pki = TsaPki::new(KeySpec::Rsa2048, NOW);
     let pss = |hash: &str, salt: u8| {
         let hash = algorithm_identifier(hash);
-        let mask = sequence(&[&oid("1.2.840.113549.1.1.8"), &hash]);
-        let parameters = sequence(&[
+        let mask = sequence_of(&[&oid("1.2.840.113549.1.1.8"), &hash]);
+        let parameters = sequence_of(&[
             &element(0xa0, &[&hash]),
             &element(0xa1, &[&mask]),
-            &element(0xa2, &[&integer(&[salt])]),
+            &element(0xa2, &[&integer_of(&[salt])]),
         ]);
-        sequence(&[&oid("1.2.840.113549.1.1.10"), &parameters])
+        sequence_of(&[&oid("1.2.840.113549.1.1.10"), &parameters])
     };
     for (algorithm, identifier) in [
         (SignatureAlgorithm::RsaPkcs1(Sha256), algorithm_identifier("1.2.840.113549.1.1.1")),
@@ -324,7 +324,7 @@ fn the_whole_range_has_to_be_within_the_validity_of_the_whole_chain() {
         (at(NOW, ".5"), "within"),
     ] {
         let mut forgery = Forgery::new(&wide, MESSAGE, &gen_time);
-        forgery.tst_info.accuracy = sequence(&[&integer(&[1])]);
+        forgery.tst_info.accuracy = sequence_of(&[&integer_of(&[1])]);
         let token = TimestampToken::parse(&forgery.token()).unwrap();
         let timestamp = token.verify(MESSAGE, &wide.roots()).unwrap();
         let found = match timestamp.check_within_validity(&signing) {

@@ -17,7 +17,7 @@ use notation_sdk::{
 };
 
 use crate::support::{
-    der::{element, integer, sequence},
+    der::{element, integer_of, sequence_of},
     fake_http::{Answer, FakeHttp, Request},
     tsa::{Tsa, TsaServer, TsaSettings},
 };
@@ -40,7 +40,7 @@ fn refused(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> (Auth
 }
 
 fn rejection(failures: &[u8]) -> Vec<u8> {
-    sequence(&[&sequence(&[&integer(&[2]), &element(0x03, &[failures])])])
+    sequence_of(&[&sequence_of(&[&integer_of(&[2]), &element(0x03, &[failures])])])
 }
 
 #[test]

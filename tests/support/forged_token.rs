@@ -11,7 +11,7 @@ use notation_sdk::{
 };
 
 use super::{
-    der::{ecdsa, element, integer, octets, oid, sequence, set},
+    der::{ecdsa, element, integer_of, octets, oid, sequence_of, set},
     tsa::TsaPki,
 };
 
@@ -80,11 +80,11 @@ pub(crate) fn change<'a>(what: &'a str, by: impl Fn(&mut Forgery<'_>) + 'a) -> C
 }
 
 pub(crate) fn algorithm_identifier(dotted: &str) -> Vec<u8> {
-    sequence(&[&oid(dotted), &[5, 0]])
+    sequence_of(&[&oid(dotted), &[5, 0]])
 }
 
 pub(crate) fn imprint(dotted: &str, digest: &[u8]) -> Vec<u8> {
-    sequence(&[&algorithm_identifier(dotted), &octets(digest)])
+    sequence_of(&[&algorithm_identifier(dotted), &octets(digest)])
 }
 
 /// `GeneralizedTime`
@@ -94,22 +94,22 @@ pub(crate) fn time(text: &str) -> Vec<u8> {
 
 /// An attribute with those values.
 pub(crate) fn attribute(dotted: &str, values: &[&[u8]]) -> Vec<u8> {
-    sequence(&[&oid(dotted), &set(values)])
+    sequence_of(&[&oid(dotted), &set(values)])
 }
 
 /// `ESSCertIDv2` by SHA-256, which is the default, with what may follow the hash.
 pub(crate) fn certificate_id(certificate: &Certificate, more: &[u8]) -> Vec<u8> {
-    sequence(&[&octets(&sha256(certificate.as_der())), more])
+    sequence_of(&[&octets(&sha256(certificate.as_der())), more])
 }
 
 /// The attribute signing-certificate-v2 with those `ESSCertIDv2`.
 pub(crate) fn signing_certificate_v2(ids: &[&[u8]]) -> Vec<u8> {
-    attribute(SIGNING_CERTIFICATE_V2, &[&sequence(&[&sequence(ids)])])
+    attribute(SIGNING_CERTIFICATE_V2, &[&sequence_of(&[&sequence_of(ids)])])
 }
 
 /// `IssuerAndSerialNumber`
 pub(crate) fn issuer_and_serial(certificate: &Certificate) -> Vec<u8> {
-    sequence(&[certificate.issuer().as_der(), &integer(certificate.serial_number())])
+    sequence_of(&[certificate.issuer().as_der(), &integer_of(certificate.serial_number())])
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
@@ -128,10 +128,10 @@ impl<'a> Forgery<'a> {
         Self {
             pki,
             tst_info: TstInfo {
-                version: integer(&[1]),
+                version: integer_of(&[1]),
                 policy: oid("1.2.3.4.1"),
                 imprint: imprint(SHA256, &sha256(message)),
-                serial_number: integer(&[7]),
+                serial_number: integer_of(&[7]),
                 gen_time: time(gen_time),
                 accuracy: Vec::new(),
                 ordering: Vec::new(),
@@ -141,7 +141,7 @@ impl<'a> Forgery<'a> {
             },
             content: None,
             content_info_type: oid(SIGNED_DATA),
-            version: integer(&[3]),
+            version: integer_of(&[3]),
             content_type: oid(TST_INFO),
             certificates: pki
                 .chain
@@ -150,7 +150,7 @@ impl<'a> Forgery<'a> {
                 .take(2)
                 .map(|c| c.as_der().to_vec())
                 .collect(),
-            signer_version: integer(&[1]),
+            signer_version: integer_of(&[1]),
             sid: issuer_and_serial(certificate),
             digest_algorithm: algorithm_identifier(SHA256),
             content_type_attribute: attribute(CONTENT_TYPE, &[&oid(TST_INFO)]),
@@ -158,7 +158,7 @@ impl<'a> Forgery<'a> {
             signing_certificate: signing_certificate_v2(&[&certificate_id(certificate, &[])]),
             more_attributes: Vec::new(),
             algorithm,
-            signature_algorithm: sequence(&[&oid("1.2.840.10045.4.3.2")]),
+            signature_algorithm: sequence_of(&[&oid("1.2.840.10045.4.3.2")]),
             signers: 1,
             unsigned_attributes: Vec::new(),
             trailing: Vec::new(),
@@ -169,8 +169,8 @@ impl<'a> Forgery<'a> {
     pub(crate) fn token(&self) -> Vec<u8> {
         let content = self.content.clone().unwrap_or_else(|| self.tst_info.content());
         let encapsulated = match content.is_empty() {
-            true => sequence(&[&self.content_type]),
-            false => sequence(&[&self.content_type, &element(0xa0, &[&octets(&content)])]),
+            true => sequence_of(&[&self.content_type]),
+            false => sequence_of(&[&self.content_type, &element(0xa0, &[&octets(&content)])]),
         };
         let certificates: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
         let certificates = match certificates.is_empty() {
@@ -178,20 +178,20 @@ impl<'a> Forgery<'a> {
             false => element(0xa0, &certificates),
         };
         let signer = self.signer(&content);
-        let data = sequence(&[
+        let data = sequence_of(&[
             &self.version,
             &set(&[&self.digest_algorithm]),
             &encapsulated,
             &certificates,
             &element(0x31, &vec![signer.as_slice(); self.signers]),
         ]);
-        let token = sequence(&[&self.content_info_type, &element(0xa0, &[&data])]);
+        let token = sequence_of(&[&self.content_info_type, &element(0xa0, &[&data])]);
         [token, self.trailing.clone()].concat()
     }
 
     /// `TimeStampResp` with the token.
     pub(crate) fn response(&self) -> Vec<u8> {
-        sequence(&[&sequence(&[&integer(&[0])]), &self.token()])
+        sequence_of(&[&sequence_of(&[&integer_of(&[0])]), &self.token()])
     }
 
     fn signer(&self, content: &[u8]) -> Vec<u8> {
@@ -204,7 +204,7 @@ impl<'a> Forgery<'a> {
             vec![&self.content_type_attribute, &digest, &self.signing_certificate];
         attributes.extend(self.more_attributes.iter().map(Vec::as_slice));
         let signature = self.sign(&set(&attributes));
-        sequence(&[
+        sequence_of(&[
             &self.signer_version,
             &self.sid,
             &self.digest_algorithm,
@@ -234,7 +234,7 @@ impl<'a> Forgery<'a> {
 
 impl TstInfo {
     fn content(&self) -> Vec<u8> {
-        sequence(&[
+        sequence_of(&[
             &self.version,
             &self.policy,
             &self.imprint,

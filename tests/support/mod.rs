@@ -16,6 +16,7 @@ pub(crate) mod notary;
 pub(crate) mod notation;
 pub(crate) mod openssl;
 pub(crate) mod registry;
+pub(crate) mod revocation;
 pub(crate) mod server;
 pub(crate) mod trust_data;
 pub(crate) mod tsa;

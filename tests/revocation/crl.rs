@@ -1,0 +1,406 @@
+//! What a CRL has to be before it counts, and what counts of it.
+
+use notation_sdk::{
+    pki::Extension,
+    revocation::{
+        FetchFailure, FetchFailureKind, Method, RevocationReason, RevocationStatus, SigningTime,
+    },
+    testing::set_extension,
+};
+use time::Duration;
+
+use super::{CRL_DISTRIBUTION_POINTS, CRL_URL, DAY, NOW, Scene, crl_at, text, unreachable};
+use crate::support::{
+    der::{boolean, distribution_point, enumerated, explicit, extension, implicit, sequence, uri},
+    revocation::{TestCrl, entry},
+};
+
+const OTHER_URL: &str = "http://crl.test/other.crl";
+
+#[test]
+fn a_certificate_that_is_not_listed_is_good_and_the_crl_is_named() {
+    let scene = Scene::crl();
+    let others = scene.empty().revoke(scene.issuing(), Some(1)).number(7);
+    let scene = scene.with_crl(&others);
+    let RevocationStatus::Good { sources, invalid_from: None } = scene.status() else { panic!() };
+    assert_eq!(sources.len(), 1);
+    let source = &sources[0];
+    assert_eq!((source.method, source.url.as_str()), (Method::Crl, CRL_URL));
+    assert_eq!((source.this_update, source.next_update), (NOW - DAY, Some(NOW + DAY)));
+    assert_eq!(source.fetched_at, NOW);
+}
+
+#[test]
+fn a_certificate_that_is_listed_is_revoked_for_the_reason_that_is_given() {
+    use RevocationReason::{
+        AaCompromise, AffiliationChanged, CaCompromise, CertificateHold, CessationOfOperation,
+        KeyCompromise, PrivilegeWithdrawn, Superseded, Unspecified,
+    };
+    let reasons = [
+        (None, Unspecified, "unspecified"),
+        (Some(0), Unspecified, "unspecified"),
+        (Some(1), KeyCompromise, "keyCompromise"),
+        (Some(2), CaCompromise, "cACompromise"),
+        (Some(3), AffiliationChanged, "affiliationChanged"),
+        (Some(4), Superseded, "superseded"),
+        (Some(5), CessationOfOperation, "cessationOfOperation"),
+        (Some(6), CertificateHold, "certificateHold"),
+        (Some(9), PrivilegeWithdrawn, "privilegeWithdrawn"),
+        (Some(10), AaCompromise, "aACompromise"),
+    ];
+    for (code, reason, name) in reasons {
+        let scene = Scene::crl();
+        let crl = scene.empty().revoke(scene.leaf(), code);
+        let scene = scene.with_crl(&crl);
+        assert_eq!(scene.assert_revoked(), reason);
+        assert_eq!(reason.to_string(), name);
+        let RevocationStatus::Revoked { source, at, invalidity_date, .. } = scene.status() else {
+            panic!()
+        };
+        assert_eq!((source.url.as_str(), at, invalidity_date), (CRL_URL, NOW - DAY * 2, None));
+    }
+}
+
+#[test]
+fn a_revocation_that_is_dated_in_the_future_is_one() {
+    let scene = Scene::crl();
+    let mut crl = scene.empty();
+    crl.entries.push(entry(scene.leaf().serial_number(), NOW + DAY * 100, &[]));
+    scene.with_crl(&crl).assert_revoked();
+}
+
+#[test]
+fn an_entry_of_the_certificate_that_cannot_be_read_is_unknown() {
+    let bad = [
+        vec![extension("2.5.29.21", false, &enumerated(7))],
+        vec![extension("2.5.29.21", false, &enumerated(11))],
+        vec![extension("2.5.29.21", false, &[5, 0])],
+        vec![extension("2.5.29.24", false, b"\x18\x052026Z")],
+        vec![extension("1.2.3", false, &[]), extension("1.2.3", false, &[])],
+    ];
+    for extensions in bad {
+        let scene = Scene::crl();
+        let crl = scene.empty().list(scene.leaf(), &extensions);
+        scene.with_crl(&crl).assert_unknown("entry of the certificate is not valid DER");
+        // Nobody has to read those of others.
+        let scene = Scene::crl();
+        let crl = scene.empty().list(scene.issuing(), &extensions);
+        scene.with_crl(&crl).assert_good();
+    }
+}
+
+#[test]
+fn of_two_entries_of_a_certificate_the_worst_counts() {
+    for codes in [[6, 1], [1, 6], [8, 1], [1, 8]] {
+        let scene = Scene::crl();
+        let crl = codes.iter().fold(scene.empty(), |crl, c| crl.revoke(scene.leaf(), Some(*c)));
+        assert_eq!(scene.with_crl(&crl).assert_revoked(), RevocationReason::KeyCompromise);
+    }
+    let scene = Scene::crl();
+    let crl = scene.empty().revoke(scene.leaf(), Some(8)).revoke(scene.leaf(), Some(6));
+    assert_eq!(scene.with_crl(&crl).assert_revoked(), RevocationReason::CertificateHold);
+}
+
+#[test]
+fn a_key_that_was_good_until_after_the_signature_was_made_does_no_harm() {
+    let since = NOW - DAY;
+    let before = since - Duration::seconds(1);
+    let cases = [
+        (SigningTime::Unknown, false),
+        (SigningTime::Authentic(before), true),
+        (SigningTime::Authentic(since), false),
+        (SigningTime::Authentic(NOW), false),
+        (SigningTime::Timestamped { latest: before }, true),
+        (SigningTime::Timestamped { latest: since }, false),
+    ];
+    for (signing_time, passes) in cases {
+        for reason in [1, 6] {
+            let mut scene = Scene::crl();
+            let crl = scene.empty().revoke_since(scene.leaf(), reason, since);
+            scene.signing_time = signing_time;
+            let scene = scene.with_crl(&crl);
+            match scene.status() {
+                RevocationStatus::Good { invalid_from, .. } if passes => {
+                    assert_eq!(invalid_from, Some(since));
+                }
+                RevocationStatus::Revoked { invalidity_date, .. } if !passes => {
+                    assert_eq!(invalidity_date, Some(since));
+                }
+                other => panic!("{signing_time:?}: {other:#?}"),
+            }
+        }
+    }
+    // Without the date, no time excuses anything.
+    let mut scene = Scene::crl();
+    scene.signing_time = SigningTime::Authentic(NOW - DAY * 300);
+    let crl = scene.empty().revoke(scene.leaf(), Some(4));
+    scene.with_crl(&crl).assert_revoked();
+}
+
+#[test]
+fn an_expired_crl_and_one_without_an_end_tell_only_what_is_never_taken_back() {
+    for (next_update, why) in [
+        (
+            Some(NOW - Duration::seconds(1)),
+            "it expired at 2026-11-23T11:59:59Z, and it is 2026-11-23T12:00:00Z",
+        ),
+        (None, "it has no nextUpdate"),
+    ] {
+        let over = |scene: &Scene| TestCrl { next_update, ..scene.empty() };
+        let scene = Scene::crl();
+        let crl = over(&scene);
+        scene.with_crl(&crl).assert_unknown(why);
+        let scene = Scene::crl();
+        let crl = over(&scene).revoke(scene.leaf(), Some(6));
+        scene.with_crl(&crl).assert_unknown(why);
+        for reason in [None, Some(1), Some(4)] {
+            let scene = Scene::crl();
+            let crl = over(&scene).revoke(scene.leaf(), reason);
+            scene.with_crl(&crl).assert_revoked();
+        }
+        let mut scene = Scene::crl();
+        scene.signing_time = SigningTime::Authentic(NOW - DAY * 9);
+        let crl = over(&scene).revoke_since(scene.leaf(), 1, NOW - DAY);
+        scene.with_crl(&crl).assert_unknown(why);
+    }
+    let mut scene = Scene::crl();
+    let crl = scene.empty();
+    scene.at = NOW + DAY;
+    scene.with_crl(&crl).assert_good();
+}
+
+#[test]
+fn a_crl_may_be_from_the_future_as_far_as_clocks_differ() {
+    for (ahead, passes) in [(300, true), (301, false)] {
+        let scene = Scene::crl();
+        let this_update = NOW + Duration::seconds(ahead);
+        let crl = TestCrl { this_update, ..scene.empty() };
+        let revoking = crl.clone().revoke(scene.leaf(), Some(1));
+        let scene = scene.with_crl(&crl);
+        if passes {
+            scene.assert_good();
+            scene.with_crl(&revoking).assert_revoked();
+        } else {
+            scene.assert_unknown("it is of 2026-11-23T12:05:01Z, and it is 2026-11-23T12:00:00Z");
+            let told = scene.with_crl(&revoking).unknown();
+            assert_eq!(told.len(), 2, "{told:#?}");
+        }
+    }
+}
+
+#[test]
+fn only_the_issuer_signs_its_crl_and_only_with_its_key() {
+    let scene = Scene::crl();
+    let by_another = scene.empty().sign(&scene.pki.root_key);
+    let scene = scene.with_crl_answer(CRL_URL, Ok(by_another));
+    scene.assert_unknown("signature does not verify with the key of its signer");
+
+    let scene = Scene::crl();
+    let of_root = TestCrl::new(scene.pki.chain.root(), NOW).sign(&scene.pki.root_key);
+    let scene = scene.with_crl_answer(CRL_URL, Ok(of_root));
+    scene.assert_unknown(
+        "CRL is issued by CN=root,O=Test,ST=WA,C=US, and the certificate by CN=issuing,",
+    );
+}
+
+#[test]
+fn an_issuer_whose_key_usage_lacks_crl_sign_signs_none() {
+    for (usage, passes) in [(0b0000_0100, false), (0b0000_0110, true)] {
+        let scene = Scene::with_issuing(&[crl_at(&[CRL_URL])], |issuing| {
+            set_extension(issuing, Extension::new("2.5.29.15", true, &[3, 2, 1, usage]));
+        });
+        let crl = scene.empty();
+        let scene = scene.with_crl(&crl);
+        if passes {
+            scene.assert_good();
+        } else {
+            scene.assert_unknown(
+                "extension keyUsage of CN=issuing,O=Test,ST=WA,C=US does not have cRLSign",
+            );
+        }
+    }
+    let scene = Scene::with_issuing(&[crl_at(&[CRL_URL])], |issuing| {
+        issuing.extensions.retain(|extension| extension.oid != "2.5.29.15");
+    });
+    let crl = scene.empty();
+    scene.with_crl(&crl).assert_good();
+}
+
+#[test]
+fn critical_extensions_that_are_not_known_make_a_crl_unusable_wherever_they_stand() {
+    let scene = Scene::crl();
+    let crl = scene.empty().extension("1.2.3.4", true, &[5, 0]);
+    scene.with_crl(&crl).assert_unknown("critical extension 1.2.3.4 of the CRL is not supported");
+    let scene = Scene::crl();
+    let unknown = extension("1.2.3.4", true, &[5, 0]);
+    // Even one of another certificate's entry, and even where the certificate itself is revoked.
+    let crl = scene.empty().list(scene.issuing(), &[unknown]).revoke(scene.leaf(), Some(1));
+    scene
+        .with_crl(&crl)
+        .assert_unknown("critical extension 1.2.3.4 of the CRL's entries is not supported");
+    let scene = Scene::crl();
+    let known = extension("1.2.3.4", false, &[5, 0]);
+    let crl = scene.empty().extension("1.2.3.4", false, &[5, 0]).list(scene.issuing(), &[known]);
+    scene.with_crl(&crl).assert_good();
+}
+
+#[test]
+fn indirect_crls_are_refused_by_name() {
+    let told = "indirect CRLs are not supported";
+    let scene = Scene::crl();
+    let crl = scene.empty().scope(&[implicit(4, &[0xff])]);
+    scene.with_crl(&crl).assert_unknown(told);
+    // An entry of another issuer.
+    let scene = Scene::crl();
+    let issuer = sequence(&[explicit(4, scene.pki.chain.root().subject().as_der())]);
+    let crl = scene.empty().list(scene.issuing(), &[extension("2.5.29.29", true, &issuer)]);
+    scene.with_crl(&crl).assert_unknown(told);
+    // A distribution point that says who signs instead.
+    let root =
+        explicit(4, "CN=somebody else".parse::<notation_sdk::x509::Name>().unwrap().as_der());
+    let point = distribution_point(&[CRL_URL], &[explicit(2, &root)]);
+    let scene = Scene::new(&[(CRL_DISTRIBUTION_POINTS, sequence(&[point]))]);
+    let crl = scene.empty();
+    scene.with_crl(&crl).assert_unknown(told);
+    // One that says that the issuer itself does.
+    let issuing = explicit(4, notation_sdk::testing::name("issuing").as_der());
+    let point = distribution_point(&[CRL_URL], &[explicit(2, &issuing)]);
+    let scene = Scene::new(&[(CRL_DISTRIBUTION_POINTS, sequence(&[point]))]);
+    let crl = scene.empty();
+    scene.with_crl(&crl).assert_good();
+}
+
+#[test]
+fn a_crl_of_another_distribution_point_does_not_count() {
+    let scope = |url: &str| explicit(0, &explicit(0, &uri(url)));
+    let scene = Scene::crl();
+    let crl = scene.empty().scope(&[scope(OTHER_URL)]);
+    scene.with_crl(&crl).assert_unknown("names another distribution point");
+    let scene = Scene::crl();
+    let crl =
+        scene.empty().scope(&[explicit(0, &explicit(0, &[uri(OTHER_URL), uri(CRL_URL)].concat()))]);
+    scene.with_crl(&crl).assert_good();
+}
+
+#[test]
+fn a_crl_of_other_certificates_does_not_count() {
+    let scopes = [
+        (1, None),
+        (2, Some("only certificates of CAs")),
+        (5, Some("only attribute certificates")),
+    ];
+    for (only, told) in scopes {
+        let scene = Scene::crl();
+        let crl = scene.empty().scope(&[implicit(only, &[0xff])]);
+        let scene = scene.with_crl(&crl);
+        match told {
+            None => scene.assert_good(),
+            Some(told) => scene.assert_unknown(told),
+        }
+    }
+    let scene = Scene::crl();
+    let crl = scene.empty().extension("2.5.29.28", true, &boolean(true));
+    scene.with_crl(&crl).assert_unknown("CRL is not valid DER");
+}
+
+#[test]
+fn crls_for_some_reasons_have_to_cover_all_of_them_together() {
+    // keyCompromise to affiliationChanged, and the others.
+    let (some, others) = (implicit(3, &[4, 0x70]), implicit(3, &[7, 0x0f, 0x80]));
+    let extensions = [crl_at(&[CRL_URL, OTHER_URL])];
+    let scene = Scene::new(&extensions);
+    let (first, second) = (scene.empty().scope(&[some.clone()]), scene.empty().scope(&[others]));
+    let scene = scene.with_crl(&first);
+    let told = scene.unknown();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert_eq!(told[0], format!("CRL {OTHER_URL}: not in the evidence"));
+    assert_eq!(told[1], "CRL without a URL: the CRLs do not cover all reasons for revocation");
+    assert!(!scene.status().is_unreachable());
+    let revoking = second.clone().revoke(scene.leaf(), Some(5));
+    let scene = scene.with_crl_at(OTHER_URL, &second);
+    let RevocationStatus::Good { sources, .. } = scene.status() else { panic!() };
+    let urls: Vec<_> = sources.iter().map(|source| source.url.as_str()).collect();
+    assert_eq!(urls, [CRL_URL, OTHER_URL]);
+    let scene = scene.with_crl_at(OTHER_URL, &revoking);
+    assert_eq!(scene.assert_revoked(), RevocationReason::CessationOfOperation);
+    // The certificate can say so too.
+    let point = distribution_point(&[CRL_URL], &[implicit(1, &[4, 0x70])]);
+    let scene = Scene::new(&[(CRL_DISTRIBUTION_POINTS, sequence(&[point]))]);
+    let crl = scene.empty();
+    scene.with_crl(&crl).assert_unknown("do not cover all reasons");
+}
+
+#[test]
+fn one_crl_of_all_reasons_is_enough_though_several_distribution_points_are_named() {
+    let scene = Scene::new(&[crl_at(&[OTHER_URL, CRL_URL])]);
+    let crl = scene.empty();
+    let scene = scene.with_crl_answer(OTHER_URL, Err(unreachable())).with_crl(&crl);
+    scene.assert_good();
+    assert_eq!(scene.judge().passed_over.len(), 1);
+    // What another one says counts all the same.
+    let revoking = scene.empty().revoke(scene.leaf(), Some(1));
+    scene.with_crl_at(OTHER_URL, &revoking).assert_revoked();
+}
+
+#[test]
+fn the_uris_of_one_distribution_point_are_alternatives() {
+    let point = distribution_point(&[OTHER_URL, CRL_URL], &[]);
+    let extensions = [(CRL_DISTRIBUTION_POINTS, sequence(&[point]))];
+    let failure = FetchFailure::new(FetchFailureKind::Status(404), "not found");
+    let scene = Scene::new(&extensions);
+    let crl = scene.empty();
+    let scene = scene.with_crl_answer(OTHER_URL, Err(failure)).with_crl(&crl);
+    scene.assert_good();
+    let passed_over: Vec<_> = scene.judge().passed_over.iter().map(text).collect();
+    assert_eq!(passed_over, [format!("CRL {OTHER_URL}: answered with status 404: not found")]);
+    // One that was not needed is not told.
+    let scene = Scene::new(&extensions);
+    let crl = scene.empty();
+    assert_eq!(scene.with_crl(&crl).judge().passed_over, []);
+}
+
+#[test]
+fn the_newest_crl_counts_but_nothing_takes_a_revocation_back() {
+    let older = |scene: &Scene| TestCrl { this_update: NOW - DAY * 2, ..scene.empty() };
+    for order in [[0, 1], [1, 0]] {
+        let scene = Scene::crl();
+        let crls = [older(&scene).revoke(scene.leaf(), Some(6)), scene.empty()];
+        let scene = order.iter().fold(scene, |scene, i| scene.with_crl(&crls[*i]));
+        scene.assert_good();
+        let scene = Scene::crl();
+        let crls = [older(&scene), scene.empty().revoke(scene.leaf(), Some(6))];
+        let scene = order.iter().fold(scene, |scene, i| scene.with_crl(&crls[*i]));
+        scene.assert_revoked();
+        let scene = Scene::crl();
+        let crls = [older(&scene).revoke(scene.leaf(), Some(1)), scene.empty()];
+        let scene = order.iter().fold(scene, |scene, i| scene.with_crl(&crls[*i]));
+        assert_eq!(scene.assert_revoked(), RevocationReason::KeyCompromise);
+    }
+}
+
+#[test]
+fn crls_of_a_folder_count_where_none_is_there_under_its_url() {
+    let file = "crls/issuing.crl";
+    let scene = Scene::crl();
+    let crl = scene.empty();
+    let scene = scene.with_crl_at(file, &crl);
+    let RevocationStatus::Good { sources, .. } = scene.status() else { panic!() };
+    assert_eq!(sources[0].url, file);
+    let revoking = scene.empty().revoke(scene.leaf(), Some(1));
+    scene.with_crl_at("crls/newer.crl", &revoking).assert_revoked();
+    // The one under the URL decides, where there is one.
+    let scene = Scene::crl();
+    let (crl, revoking) = (scene.empty(), scene.empty().revoke(scene.leaf(), Some(6)));
+    scene.with_crl_at(file, &revoking).with_crl(&crl).assert_good();
+    // Those of others are not even told.
+    let scene = Scene::crl();
+    let others = TestCrl::new(scene.pki.chain.root(), NOW).sign(&scene.pki.root_key);
+    let scene = scene.with_crl_answer("crls/root.crl", Ok(others));
+    assert_eq!(scene.unknown(), [format!("CRL {CRL_URL}: not in the evidence")]);
+    // One for another distribution point does not count here either.
+    let scope = explicit(0, &explicit(0, &uri(OTHER_URL)));
+    let scene = Scene::crl();
+    let crl = scene.empty().scope(&[scope]);
+    let told = scene.with_crl_at(file, &crl).unknown();
+    assert!(told[1].ends_with("issuingDistributionPoint names another distribution point"));
+}
