@@ -309,7 +309,7 @@ fn crls_for_some_reasons_have_to_cover_all_of_them_together() {
     let (some, others) = (implicit(3, &[4, 0x70]), implicit(3, &[7, 0x0f, 0x80]));
     let extensions = [crl_at(&[CRL_URL, OTHER_URL])];
     let scene = Scene::new(&extensions);
-    let (first, second) = (scene.empty().scope(&[some.clone()]), scene.empty().scope(&[others]));
+    let (first, second) = (scene.empty().scope(&[some]), scene.empty().scope(&[others]));
     let scene = scene.with_crl(&first);
     let told = scene.unknown();
     assert_eq!(told.len(), 2, "{told:#?}");
