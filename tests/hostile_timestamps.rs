@@ -199,7 +199,10 @@ fn a_signer_that_is_not_the_one_that_is_named_is_refused() {
     let by_sha1 = || sequence_of(&[&algorithm_identifier(SHA1), &octets(&[1; 20])]);
     let named = |issuer: &[u8], serial: &[u8]| {
         let names = sequence_of(&[&element(0xa4, &[issuer])]);
-        signing_certificate_v2(&[&certificate_id(leaf, &sequence_of(&[&names, &integer_of(serial)]))])
+        signing_certificate_v2(&[&certificate_id(
+            leaf,
+            &sequence_of(&[&names, &integer_of(serial)]),
+        )])
     };
     let issuer = leaf.issuer().as_der();
     refuses([
@@ -283,7 +286,8 @@ fn weak_and_wrong_algorithms_are_refused() {
         }),
         // PSS without parameters means SHA-1.
         change("is signed by 1.2.840.113549.1.1.10, which is not supported", |f| {
-            f.signature_algorithm = sequence_of(&[&oid("1.2.840.113549.1.1.10"), &sequence_of(&[])]);
+            f.signature_algorithm =
+                sequence_of(&[&oid("1.2.840.113549.1.1.10"), &sequence_of(&[])]);
         }),
         change("signature of the timestamp token does not verify", |f| {
             f.signature_algorithm = algorithm_identifier("1.2.840.113549.1.1.1");
@@ -527,7 +531,11 @@ fn an_answer_without_a_token_says_why() {
     let failure = |bits: &[u8]| element(0x03, &[bits]);
     let cases = [
         (
-            status(&[&integer_of(&[2]), &said(&["no", "way\x1b[31m\u{202e}"]), &failure(&[7, 0x80])]),
+            status(&[
+                &integer_of(&[2]),
+                &said(&["no", "way\x1b[31m\u{202e}"]),
+                &failure(&[7, 0x80]),
+            ]),
             "timestamp authority answers with a rejection: the hash algorithm is not supported: no; way\\u{1b}[31m\\u{202e}",
             false,
         ),

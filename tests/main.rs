@@ -48,8 +48,9 @@ mod plugin_spec;
 #[cfg(test)]
 mod policy_commands;
 #[cfg(test)]
-mod sign_command;
 mod revocation;
+#[cfg(test)]
+mod sign_command;
 #[cfg(test)]
 mod signing;
 #[cfg(test)]
