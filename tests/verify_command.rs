@@ -248,3 +248,85 @@ fn what_notation_signed_is_verified() {
         }
     }
 }
+
+#[test]
+fn a_recorded_verdict_is_given_again_byte_for_byte_from_the_record_alone() {
+    let quickstart = Quickstart::new();
+    let replay = |more: &[&str]| {
+        let run = Run::notation_kms().env("HOME", "/nonexistent").current_dir(&quickstart.path(""));
+        run.args([&["verify", "--replay", "record.json"], more].concat()).finish()
+    };
+    let cases: [(&str, i32, &[&str]); 3] =
+        [("verified", 0, &[]), ("rejected", 3, &["-m", "build=7"]), ("unsigned", 4, &[])];
+    for (result, status, more) in cases {
+        if result == "unsigned" {
+            // The index alone, without what it lists but for the artifact.
+            let index = quickstart.path("layout/index.json");
+            let mut json: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+            json["manifests"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|one| one.get("annotations").is_some());
+            fs::write(index, json.to_string()).unwrap();
+        }
+        let record = [&["--record", "record.json", "-o", "json"], more].concat();
+        let recorded = quickstart.verify(&record).expect_status(status);
+        assert_eq!(json_of(&recorded)["result"], result);
+        quickstart.verify(&record).expect_status(2);
+        let layout = quickstart.path("layout");
+        fs::rename(&layout, quickstart.path("gone")).unwrap();
+        let replayed = replay(&["-o", "json"]).expect_status(status);
+        fs::rename(quickstart.path("gone"), layout).unwrap();
+        assert_eq!(replayed.stdout, recorded.stdout);
+        let text = replay(&[]).expect_status(status).stdout;
+        assert!(text.contains(&format!("layout@{}", quickstart.digest)), "{text}");
+        fs::remove_file(quickstart.path("record.json")).unwrap();
+    }
+    replay(&["--offline"]).expect_status(2);
+}
+
+#[test]
+fn a_record_that_was_changed_is_told() {
+    let quickstart = Quickstart::new();
+    quickstart.verify(&["--record", "record.json"]).expect_status(0);
+    let good: Value =
+        serde_json::from_slice(&fs::read(quickstart.path("record.json")).unwrap()).unwrap();
+    let replay = |record: &Value| {
+        fs::write(quickstart.path("changed.json"), record.to_string()).unwrap();
+        let run = Run::notation_kms().current_dir(&quickstart.path(""));
+        run.args(["verify", "--replay", "changed.json"]).finish()
+    };
+    replay(&good).expect_status(0);
+    let changed = |pointer: &str, value: Value| {
+        let mut record = good.clone();
+        *record.pointer_mut(pointer).unwrap() = value;
+        replay(&record)
+    };
+    let other = "sha256:".to_owned() + &"0".repeat(64);
+    for (pointer, value) in [
+        ("/at", json!("2999-01-01T00:00:00Z")),
+        ("/anchors/ca:quickstart", json!([])),
+        ("/artifact/digest", json!(other)),
+        ("/repository/reads", json!({})),
+        ("/repository/listing", Value::Null),
+        ("/report/signer", json!("CN=Somebody else")),
+    ] {
+        let told = changed(pointer, value).expect_status(3);
+        assert!(
+            told.stderr.contains("tells another verdict than this"),
+            "{pointer}: {}",
+            told.stderr
+        );
+    }
+    for (pointer, value) in [
+        ("/version", json!(2)),
+        ("/at", json!("now")),
+        ("/anchors/ca:quickstart", json!(["AAAA"])),
+        ("/policy/trustPolicies", json!([])),
+        ("/scope", json!("local/other")),
+        ("/evidence/version", json!(2)),
+    ] {
+        let told = changed(pointer, value).expect_status(2);
+        assert!(told.stderr.contains("changed.json is no record"), "{pointer}: {}", told.stderr);
+    }
+}

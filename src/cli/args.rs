@@ -252,6 +252,11 @@ pub(super) struct ToArgs {
 }
 
 impl ToArgs {
+    /// A file that replaces none.
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), force: false }
+    }
+
     /// Refuses a file that is there already, before a service is asked for what would go into it.
     pub(super) fn check(&self) -> Outcome {
         if self.force || self.path.symlink_metadata().is_err() {

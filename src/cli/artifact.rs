@@ -32,7 +32,14 @@ pub(super) struct OpenArtifact {
 impl ArtifactArgs {
     /// Finds the artifact. Its bytes are not read.
     pub(super) fn open(&self) -> Result<OpenArtifact, Failure> {
-        let (path, reference) = split(&self.reference);
+        OpenArtifact::open(&self.reference)
+    }
+}
+
+impl OpenArtifact {
+    /// Finds the artifact. Its bytes are not read.
+    pub(super) fn open(reference: &str) -> Result<Self, Failure> {
+        let (path, reference) = split(reference);
         let layout = match path {
             STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
             path => ImageLayout::open(path),
@@ -43,11 +50,9 @@ impl ArtifactArgs {
             None => repository.only_artifact(),
         };
         let descriptor = descriptor.map_err(RepositoryError::from)?;
-        Ok(OpenArtifact { repository, descriptor })
+        Ok(Self { repository, descriptor })
     }
-}
 
-impl OpenArtifact {
     /// Shows that the artifact's manifest is there and has its digest.
     pub(super) async fn check(&self) -> Result<(), Failure> {
         let repository: &dyn Repository = &self.repository;

@@ -3,19 +3,24 @@
 use std::fmt;
 
 use serde::Serialize;
+use time::UtcDateTime;
 
 use super::{
     Outcome as CommandOutcome,
     failure::{Exit, Failure},
     list::UnreadableRow,
     output,
-    revocation::{OpenRevocation, RevocationLines},
+    revocation::RevocationLines,
 };
 use crate::{
     config::Directories,
     envelope::Envelope,
+    revocation::Evidence,
     trust::{DirectoryTrustStore, Statement, TrustAnchors},
-    verify::{Accepted, Outcome, Refusal, RefusedSignature, SignatureSource, Tried},
+    verify::{
+        Accepted, AcceptedArtifact, Outcome, Record, Refusal, RefusedSignature, SignatureSource,
+        Tried,
+    },
     x509::Rfc3339,
 };
 
@@ -81,7 +86,10 @@ pub(super) struct Report {
     /// Signatures that were not looked at, because there are more than may be.
     untried: usize,
     /// Trust stores that cannot be used.
-    store_problems: Vec<String>,
+    pub(super) store_problems: Vec<String>,
+    /// What is known of revocation.
+    #[serde(skip)]
+    evidence: Evidence,
     #[serde(skip)]
     exit: Option<Exit>,
 }
@@ -131,6 +139,7 @@ impl Report {
             unreadable: Vec::new(),
             untried: 0,
             store_problems: Vec::new(),
+            evidence: Evidence::new(),
             exit: Some(Exit::Unsigned),
         }
     }
@@ -140,14 +149,33 @@ impl Report {
         self
     }
 
-    pub(super) fn judged_at(&mut self, revocation: &OpenRevocation) {
-        self.at = Rfc3339(revocation.at).to_string();
-        self.at_given = revocation.is_at_given;
+    pub(super) fn judged_at(&mut self, at: UtcDateTime, is_given: bool) {
+        self.at = Rfc3339(at).to_string();
+        self.at_given = is_given;
+    }
+
+    pub(super) const fn untried(&self) -> usize {
+        self.untried
+    }
+
+    /// Keeps the verdict, and what it rests on beside the arguments, in a record.
+    pub(super) fn keep_in(&self, record: &mut Record) -> Result<(), Failure> {
+        record.store_problems.clone_from(&self.store_problems);
+        record.evidence.merge(self.evidence.clone());
+        record.report = serde_json::to_value(self)?;
+        Ok(())
     }
 
     pub(super) fn under(mut self, scope: impl fmt::Display) -> Self {
         self.scope = Some(scope.to_string());
         self
+    }
+
+    /// What the verifier of a repository has accepted.
+    pub(super) fn accepted(&mut self, accepted: AcceptedArtifact) {
+        self.tried(accepted.tried);
+        let row = accepted.signature.as_ref().map(SignatureRow::of);
+        self.accept(accepted.accepted, row.unwrap_or_default());
     }
 
     pub(super) fn accept(&mut self, accepted: Accepted, mut row: SignatureRow) {
@@ -185,6 +213,7 @@ impl Report {
         }
         self.unreadable = tried.unreadable.into_iter().map(UnreadableRow::new).collect();
         self.untried = tried.untried;
+        self.evidence = tried.evidence;
     }
 
     /// Prints the report, and gives the exit code: a store that cannot be used comes before a signature that is

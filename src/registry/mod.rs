@@ -5,6 +5,8 @@ mod tar_layout;
 
 use std::{error::Error, fmt, pin::Pin};
 
+use serde::{Deserialize, Serialize};
+
 use crate::oci::{Descriptor, Manifest};
 
 /// What a repository is asked for, when it comes. Those of image layouts are ready at once.
@@ -74,7 +76,8 @@ pub struct RepositoryError {
 }
 
 /// What a caller can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum RepositoryErrorKind {
     /// There is no such artifact or blob.

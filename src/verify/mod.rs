@@ -6,6 +6,7 @@
 mod error;
 mod evaluate;
 mod outcome;
+mod record;
 mod verifier;
 
 pub use error::CheckError;
@@ -14,6 +15,7 @@ pub use outcome::{
     Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, TimestampOutcome,
     Verified,
 };
+pub use record::{Record, RecordError, RecordedRepository, RecordingRepository};
 pub use verifier::{
     AcceptedArtifact, Refusal, RefusedSignature, Revocation, SignatureSource, Tried, Verifier,
     VerifyError, read_signature,

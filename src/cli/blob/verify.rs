@@ -60,7 +60,7 @@ impl Args {
         let mut report = Report::new(self.file.display(), statement);
         let anchors = self.stores.read(statement, &mut report)?;
         let revocation = self.revocation.open()?;
-        report.judged_at(&revocation);
+        report.judged_at(revocation.at, revocation.is_at_given);
         if let Some(skipped) = Accepted::by_skipping(statement, revocation.at) {
             report.accept(skipped, SignatureRow::default());
             return report.conclude(self.output.format);

@@ -105,7 +105,9 @@ impl RevocationArgs {
         } else {
             Source::Fetch(Box::new(Known { evidence, fetcher: self.fetch.fetcher()? }))
         };
+        // Times are told and recorded in whole seconds, and a verdict has to hold for the time that is told.
         let at = self.at.unwrap_or_else(config::now);
+        let at = at.replace_nanosecond(0).unwrap_or(at);
         Ok(OpenRevocation { at, is_at_given: self.at.is_some(), source })
     }
 }

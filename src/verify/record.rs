@@ -1,0 +1,359 @@
+//! A verification as a document that holds everything its verdict depended on, so that it can be made again with
+//! no network, a year later.
+//!
+//! ```text
+//! { "version": 1, "reference": TEXT, "scope": REPOSITORY, "at": TIME, "atGiven": BOOLEAN, "maxSignatures": NUMBER,
+//!   "userMetadata": { NAME: TEXT },
+//!   "policy": { "version": "1.0", "trustPolicies": [ the statement ] },
+//!   "anchors": { STORE: [ BASE64 of DER ] }, "storeProblems": [ TEXT ],
+//!   "artifact": DESCRIPTOR,
+//!   "repository": { "listing": LISTING, "reads": { DIGEST: BASE64 | FAILURE } },
+//!   "evidence": EVIDENCE, "report": what was printed }
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    sync::{Mutex, PoisonError},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use time::{UtcDateTime, format_description::well_known::Rfc3339 as Rfc3339Format};
+
+use crate::{
+    oci::{Descriptor, Manifest},
+    registry::{
+        Content, Listing, Repository, RepositoryError, RepositoryErrorKind, RepositoryFuture,
+        Unreadable,
+    },
+    revocation::Evidence,
+    trust::{TrustAnchors, TrustStore},
+    x509::{Certificate, Rfc3339},
+};
+
+const VERSION: u64 = 1;
+
+/// Everything that a verdict depended on, and the verdict as it was told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Record {
+    version: u64,
+    /// The artifact as its verifier named it.
+    pub reference: String,
+    /// The repository that it was judged as.
+    pub scope: String,
+    at: String,
+    /// Whether that time was asked for.
+    pub at_given: bool,
+    /// Signatures that were tried at most.
+    pub max_signatures: usize,
+    /// Metadata that had to have been signed.
+    pub user_metadata: BTreeMap<String, String>,
+    /// A trust policy of the one statement that was used.
+    pub policy: serde_json::Value,
+    anchors: BTreeMap<String, Vec<String>>,
+    /// Trust stores that could not be used.
+    pub store_problems: Vec<String>,
+    /// The artifact.
+    pub artifact: Descriptor,
+    repository: Seen,
+    /// What was known of revocation.
+    pub evidence: Evidence,
+    /// The verdict as it was told.
+    pub report: serde_json::Value,
+}
+
+/// Why a record cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// No record.
+    #[error("record of a verification is not the JSON it should be")]
+    Malformed(#[from] serde_json::Error),
+    /// A record of another version.
+    #[error("record of a verification has version {0}, and is read in version 1")]
+    Version(u64),
+    /// A time that is none.
+    #[error("record of a verification has the time {0:?}")]
+    Time(String),
+    /// A certificate that cannot be read, or stands in no store.
+    #[error("record of a verification has a broken certificate in trust store {0:?}")]
+    Anchor(String),
+    /// The statement is not there, or not alone.
+    #[error("record of a verification has {0} statements of the name {1:?}, and must have one")]
+    Statement(usize, String),
+}
+
+/// What a repository gave.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    listing: Option<ListingWire>,
+    reads: BTreeMap<String, Read>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListingWire {
+    signatures: Vec<Descriptor>,
+    unreadable: Vec<(Descriptor, Failure)>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Read {
+    Bytes(String),
+    Failed(Failure),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failure {
+    kind: RepositoryErrorKind,
+    error: String,
+}
+
+/// A repository that remembers what it gives.
+#[derive(Debug)]
+pub struct RecordingRepository<'a> {
+    inner: &'a dyn Repository,
+    seen: Mutex<Seen>,
+}
+
+/// A repository that gives again what was given when a verification was recorded.
+#[derive(Debug)]
+pub struct RecordedRepository {
+    seen: Seen,
+}
+
+impl Record {
+    /// The record of a verification; `policy` is the document that holds the statement of that name.
+    ///
+    /// # Errors
+    /// [`RecordError::Statement`], [`RecordError::Malformed`].
+    pub fn new(
+        policy: &[u8],
+        statement: &str,
+        artifact: &Descriptor,
+        at: UtcDateTime,
+        repository: &RecordingRepository<'_>,
+    ) -> Result<Self, RecordError> {
+        let mut policy: serde_json::Value = serde_json::from_slice(policy)?;
+        let statements = policy.get_mut("trustPolicies").and_then(|value| value.as_array_mut());
+        let mut count = 0;
+        if let Some(statements) = statements {
+            statements
+                .retain(|one| one.get("name").and_then(|name| name.as_str()) == Some(statement));
+            count = statements.len();
+        }
+        if count != 1 {
+            return Err(RecordError::Statement(count, statement.to_owned()));
+        }
+        Ok(Self {
+            version: VERSION,
+            reference: String::new(),
+            scope: String::new(),
+            at: Rfc3339(at).to_string(),
+            at_given: false,
+            max_signatures: 0,
+            user_metadata: BTreeMap::new(),
+            policy,
+            anchors: BTreeMap::new(),
+            store_problems: Vec::new(),
+            artifact: artifact.clone(),
+            repository: repository.seen(),
+            evidence: Evidence::new(),
+            report: serde_json::Value::Null,
+        })
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: Self = serde_json::from_slice(bytes)?;
+        if record.version != VERSION {
+            return Err(RecordError::Version(record.version));
+        }
+        record.at()?;
+        record.anchors()?;
+        Ok(record)
+    }
+
+    /// The time for which the verdict holds.
+    ///
+    /// # Errors
+    /// [`RecordError::Time`].
+    pub fn at(&self) -> Result<UtcDateTime, RecordError> {
+        let time = UtcDateTime::parse(&self.at, &Rfc3339Format);
+        time.map_err(|_| RecordError::Time(self.at.clone()))
+    }
+
+    /// Keeps the certificates of a statement's stores.
+    pub fn set_anchors(&mut self, stores: &[TrustStore], anchors: &TrustAnchors) {
+        for store in stores {
+            let certificates = anchors.certificates(store).iter();
+            let certificates = certificates.map(|anchor| STANDARD.encode(anchor.as_der()));
+            self.anchors.insert(store.to_string(), certificates.collect());
+        }
+    }
+
+    /// The certificates of the statement's stores.
+    ///
+    /// # Errors
+    /// [`RecordError::Anchor`].
+    pub fn anchors(&self) -> Result<TrustAnchors, RecordError> {
+        let mut anchors = TrustAnchors::new();
+        for (name, certificates) in &self.anchors {
+            let broken = || RecordError::Anchor(name.clone());
+            let store: TrustStore = name.parse().map_err(|_| broken())?;
+            for encoded in certificates {
+                let der = STANDARD.decode(encoded).map_err(|_| broken())?;
+                let certificate = Certificate::from_der(&der).map_err(|_| broken())?;
+                anchors.insert(store.clone(), certificate);
+            }
+        }
+        Ok(anchors)
+    }
+
+    /// The repository as it was.
+    #[must_use]
+    pub fn repository(&self) -> RecordedRepository {
+        RecordedRepository { seen: self.repository.clone() }
+    }
+}
+
+impl<'a> RecordingRepository<'a> {
+    /// Remembers what `inner` gives.
+    #[must_use]
+    pub fn new(inner: &'a dyn Repository) -> Self {
+        Self { inner, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> Seen {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Repository for RecordingRepository<'_> {
+    fn resolve<'a>(&'a self, reference: &'a str) -> RepositoryFuture<'a, Descriptor> {
+        self.inner.resolve(reference)
+    }
+
+    fn read<'a>(
+        &'a self,
+        descriptor: &'a Descriptor,
+        content: Content,
+    ) -> RepositoryFuture<'a, Vec<u8>> {
+        Box::pin(async move {
+            let given = self.inner.read(descriptor, content).await;
+            let read = match &given {
+                Ok(bytes) => Read::Bytes(STANDARD.encode(bytes)),
+                Err(error) => Read::Failed(Failure::new(error)),
+            };
+            self.remember(|seen| drop(seen.reads.insert(descriptor.digest.to_string(), read)));
+            given
+        })
+    }
+
+    fn signatures<'a>(&'a self, subject: &'a Descriptor) -> RepositoryFuture<'a, Listing> {
+        Box::pin(async move {
+            let listing = self.inner.signatures(subject).await?;
+            let unreadable = listing.unreadable.iter();
+            let wire = ListingWire {
+                signatures: listing.signatures.clone(),
+                unreadable: unreadable
+                    .map(|one| (one.descriptor.clone(), Failure::new(&one.error)))
+                    .collect(),
+            };
+            self.remember(|seen| seen.listing = Some(wire));
+            Ok(listing)
+        })
+    }
+
+    fn push_signature<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+        envelope: &'a [u8],
+    ) -> RepositoryFuture<'a, Descriptor> {
+        self.inner.push_signature(manifest, envelope)
+    }
+}
+
+impl Repository for RecordedRepository {
+    fn resolve<'a>(&'a self, _reference: &'a str) -> RepositoryFuture<'a, Descriptor> {
+        Box::pin(ready(Err(not_recorded())))
+    }
+
+    fn read<'a>(
+        &'a self,
+        descriptor: &'a Descriptor,
+        _content: Content,
+    ) -> RepositoryFuture<'a, Vec<u8>> {
+        let given = match self.seen.reads.get(descriptor.digest.as_str()) {
+            Some(Read::Bytes(encoded)) => match STANDARD.decode(encoded) {
+                Ok(bytes) if descriptor.digest.matches(&bytes) => Ok(bytes),
+                _ => Err(changed(descriptor)),
+            },
+            Some(Read::Failed(failure)) => Err(failure.error()),
+            None => Err(not_recorded()),
+        };
+        Box::pin(ready(given))
+    }
+
+    fn signatures<'a>(&'a self, _subject: &'a Descriptor) -> RepositoryFuture<'a, Listing> {
+        let mut listing = Listing::default();
+        if let Some(wire) = self.seen.listing.clone() {
+            listing.signatures = wire.signatures;
+            listing.unreadable.extend(
+                wire.unreadable
+                    .into_iter()
+                    .map(|(descriptor, failure)| Unreadable { descriptor, error: failure.error() }),
+            );
+        }
+        Box::pin(ready(Ok(listing)))
+    }
+
+    fn push_signature<'a>(
+        &'a self,
+        _manifest: &'a Manifest,
+        _envelope: &'a [u8],
+    ) -> RepositoryFuture<'a, Descriptor> {
+        Box::pin(ready(Err(RepositoryError::new(
+            RepositoryErrorKind::ReadOnly,
+            "a record of a verification is only read",
+        ))))
+    }
+}
+
+impl Failure {
+    fn new(error: &RepositoryError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Self { kind: error.kind(), error: text }
+    }
+
+    fn error(&self) -> RepositoryError {
+        RepositoryError::new(self.kind, self.error.as_str())
+    }
+}
+
+fn changed(descriptor: &Descriptor) -> RepositoryError {
+    let text = format!("blob {} of the record does not have that digest", descriptor.digest);
+    RepositoryError::new(RepositoryErrorKind::BadContent, text)
+}
+
+fn not_recorded() -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::NotFound, "not in the record of the verification")
+}
