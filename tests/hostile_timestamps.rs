@@ -245,10 +245,10 @@ fn a_signer_that_is_not_the_one_that_is_named_is_refused() {
             f.signer_version = integer_of(&[3]);
             f.sid = element(0x80, &[&[7; 20]]);
         }),
-        change("SignerInfo of the timestamp token has version 3", |f| {
+        change("SignerInfo of the timestamp token has version 3, which does not fit", |f| {
             f.signer_version = integer_of(&[3]);
         }),
-        change("SignerInfo of the timestamp token has version 1", |f| {
+        change("SignerInfo of the timestamp token has version 1, which does not fit", |f| {
             f.sid = element(0x80, &[&[7; 20]]);
         }),
         change("signing-certificate-v2 of the timestamp token names another certificate", |f| {

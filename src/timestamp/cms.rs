@@ -254,7 +254,7 @@ impl SignerIdentifier {
             (3, Tag::ContextSpecific { number: der::TagNumber::N0, constructed: false }) => {
                 Ok(Self::SubjectKeyIdentifier(identifier.value().to_vec()))
             }
-            _ => Err(TokenError::Version { part: "SignerInfo", version }),
+            _ => Err(TokenError::SignerVersion(version)),
         }
     }
 

@@ -42,6 +42,11 @@ pub enum TokenError {
         /// Its version.
         version: u8,
     },
+    /// A version of `SignerInfo` that goes with another way to name the signer (RFC 5652, section 5.3).
+    #[error(
+        "SignerInfo of the timestamp token has version {0}, which does not fit how it names its signer"
+    )]
+    SignerVersion(u8),
     /// More elements than a part may have.
     #[error("{part} of the timestamp token has over {limit} elements")]
     TooMany {
