@@ -93,54 +93,58 @@ impl Fetcher {
         let case = Case { certificate, issuer, at };
         let mut evidence = known.clone();
         let mut fetched = Vec::new();
+        let mut judged = case.judge(&evidence);
         for _ in 0..limits::REVOCATION_ROUNDS {
-            let Some(wanted) = case.wanted(&evidence) else { break };
-            if self.take_kept(&case, &wanted, &mut evidence) {
+            let Some(wanted) = wanted(&judged) else { break };
+            if let Some((with_kept, anew)) = self.with_kept(&case, &wanted, &evidence) {
+                (evidence, judged) = (with_kept, anew);
                 continue;
             }
             self.fetch(&case, &wanted, &mut evidence).await;
+            judged = case.judge(&evidence);
             fetched.push(wanted);
         }
+        fetched.retain(|wanted| relies_on(&judged, &wanted.url));
         self.keep(&case, &fetched, &evidence);
         evidence
     }
 
-    /// Adds an answer that was kept, if judging can rely on it.
-    fn take_kept(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) -> bool {
-        let before = evidence.clone();
+    /// The evidence with an answer that was kept, and what judging makes of that; `None` where there is none that
+    /// it can rely on.
+    fn with_kept(
+        &self,
+        case: &Case<'_>,
+        wanted: &Wanted,
+        evidence: &Evidence,
+    ) -> Option<(Evidence, CertificateRevocation)> {
+        let mut evidence = evidence.clone();
+        let url = wanted.url.as_str();
+        let cache = self.options.cache.as_ref();
         match wanted.method {
             Method::Ocsp => {
                 let request = ocsp_request(case.certificate, case.issuer, None);
-                let kept = self.memory.ocsp(&wanted.url, &request).or_else(|| {
-                    self.options.cache.as_ref().and_then(|cache| cache.ocsp(&wanted.url, &request))
-                });
-                let Some((response, fetched_at)) = kept else { return false };
-                evidence.ocsp.push(case.ocsp_evidence(&wanted.url, fetched_at, Ok(response)));
+                let kept = self.memory.ocsp(url, &request);
+                let (response, fetched_at) = kept.or_else(|| cache?.ocsp(url, &request))?;
+                evidence.ocsp.push(case.ocsp_evidence(url, fetched_at, Ok(response)));
             }
             // A delta CRL comes and goes with the CRL that it belongs to.
-            Method::DeltaCrl => return false,
+            Method::DeltaCrl => return None,
             Method::Crl => {
-                let kept = self.memory.crl(&wanted.url).or_else(|| {
-                    self.options.cache.as_ref().and_then(|cache| cache.crl(&wanted.url))
-                });
-                let Some(CachedCrl { base, delta, fetched_at }) = kept else { return false };
-                let deltas = delta_urls(&base);
-                match (deltas.first(), delta) {
+                let kept = self.memory.crl(url).or_else(|| cache?.crl(url))?;
+                let CachedCrl { base, delta, fetched_at } = kept;
+                match (delta_urls(&base).first(), delta) {
                     (None, None) => {}
                     (Some(url), Some(delta)) => {
                         evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
                     }
                     // One without the other may be as old as the day on which it was fetched.
-                    _ => return false,
+                    _ => return None,
                 }
-                evidence.crls.push(CrlEvidence::new(&wanted.url, fetched_at, Ok(base)));
+                evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(base)));
             }
         }
-        if case.relies_on(evidence, &wanted.url) {
-            return true;
-        }
-        *evidence = before;
-        false
+        let judged = case.judge(&evidence);
+        relies_on(&judged, url).then_some((evidence, judged))
     }
 
     async fn fetch(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) {
@@ -162,8 +166,7 @@ impl Fetcher {
 
     /// Keeps what was fetched and turned out to be of use.
     fn keep(&self, case: &Case<'_>, fetched: &[Wanted], evidence: &Evidence) {
-        let used = fetched.iter().filter(|wanted| case.relies_on(evidence, &wanted.url));
-        for wanted in used {
+        for wanted in fetched {
             match wanted.method {
                 Method::Ocsp => self.keep_ocsp(case, &wanted.url, evidence),
                 Method::Crl => self.keep_crl(&wanted.url, evidence),
@@ -238,24 +241,6 @@ impl Case<'_> {
         judge_certificate(certificate, issuer, evidence, at, SigningTime::Unknown)
     }
 
-    /// What to ask next; nothing where the status is known, or everybody was asked. A revocation that is in doubt
-    /// only because of when the signature was made needs no other source.
-    fn wanted(&self, evidence: &Evidence) -> Option<Wanted> {
-        match self.judge(evidence).status {
-            RevocationStatus::Unknown { attempts } => first_unasked(&attempts),
-            _ => None,
-        }
-    }
-
-    /// Whether judging makes something of an answer: it gave none that does not count.
-    fn relies_on(&self, evidence: &Evidence, url: &str) -> bool {
-        let judged = self.judge(evidence);
-        match &judged.status {
-            RevocationStatus::Unknown { attempts } => !is_rejected(attempts, url),
-            _ => !is_rejected(&judged.passed_over, url),
-        }
-    }
-
     fn ocsp_evidence(
         &self,
         url: &str,
@@ -263,6 +248,22 @@ impl Case<'_> {
         answer: Result<Vec<u8>, super::FetchFailure>,
     ) -> OcspEvidence {
         OcspEvidence::new(url, fetched_at, self.certificate.fingerprint(), answer)
+    }
+}
+
+/// What to ask next; nothing where the status is known, or everybody was asked.
+fn wanted(judged: &CertificateRevocation) -> Option<Wanted> {
+    match &judged.status {
+        RevocationStatus::Unknown { attempts } => first_unasked(attempts),
+        _ => None,
+    }
+}
+
+/// Whether judging makes something of an answer: it is none of those that count for nothing.
+fn relies_on(judged: &CertificateRevocation, url: &str) -> bool {
+    match &judged.status {
+        RevocationStatus::Unknown { attempts } => !is_rejected(attempts, url),
+        _ => !is_rejected(&judged.passed_over, url),
     }
 }
 
