@@ -40,6 +40,8 @@ mod interop;
 #[cfg(test)]
 mod interop_verdicts;
 #[cfg(test)]
+mod json_forms;
+#[cfg(test)]
 mod layouts;
 #[cfg(test)]
 mod pki;

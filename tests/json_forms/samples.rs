@@ -1,0 +1,302 @@
+//! What the commands print with `--output json`, one sample for each form that it can have.
+
+use std::{fs, path::Path, sync::LazyLock};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    command::{Finished, Run},
+    fake_http::{Answer, FakeHttp},
+    layout::Layout,
+    quickstart::Quickstart,
+    trust_data::{self, GUN, TrustKey, TrustRepository},
+};
+
+/// One object that a command printed.
+pub(super) struct Sample {
+    pub(super) schema: &'static str,
+    /// Which form it is.
+    pub(super) what: String,
+    pub(super) json: Value,
+}
+
+/// Every sample; the commands run once.
+pub(super) fn all() -> &'static [Sample] {
+    static ALL: LazyLock<Vec<Sample>> = LazyLock::new(|| {
+        let mut samples = Samples(Vec::new());
+        samples.verdicts_on_artifacts();
+        samples.broken_signatures();
+        samples.verdicts_on_files();
+        samples.signing();
+        samples.envelopes();
+        samples.keys();
+        samples.certificates();
+        samples.policies();
+        samples.trust_data();
+        samples.errors();
+        samples.0
+    });
+    &ALL
+}
+
+struct Samples(Vec<Sample>);
+
+/// `verify` of quickstart's artifact.
+const VERIFY: [&str; 5] = ["verify", "--oci-layout", "layout:v1", "--scope", Quickstart::SCOPE];
+
+impl Samples {
+    fn take(&mut self, schema: &'static str, what: &str, finished: &Finished) {
+        let json = serde_json::from_str(&finished.stdout)
+            .unwrap_or_else(|error| panic!("{what}: {error}: {finished:?}"));
+        self.0.push(Sample { schema, what: what.to_owned(), json });
+    }
+
+    /// Runs a command in a quickstart's folder.
+    fn run(
+        &mut self,
+        (schema, what): (&'static str, &str),
+        quickstart: &Quickstart,
+        words: &[&str],
+        status: i32,
+    ) {
+        let finished = quickstart.run(&[words, &["-o", "json"]].concat()).expect_status(status);
+        self.take(schema, what, &finished);
+    }
+
+    fn verdicts_on_artifacts(&mut self) {
+        let quickstart = Quickstart::new();
+        let mut verify = |what: &str, quickstart: &Quickstart, status: i32| {
+            self.run(("verify", what), quickstart, &VERIFY, status);
+        };
+        verify("verified", &quickstart, 0);
+        let another = json!(["x509.subject: C=US, ST=WA, O=Other"]);
+        quickstart.change_policy(|statement| statement["trustedIdentities"] = another);
+        verify("rejected", &quickstart, 3);
+        quickstart.change_policy(|statement| {
+            statement["signatureVerification"] = json!({"level": "audit"});
+        });
+        verify("with failures", &quickstart, 0);
+        quickstart.change_policy(|statement| {
+            statement["signatureVerification"] =
+                json!({"level": "strict", "override": {"revocation": "skip"}});
+            statement["trustedIdentities"] = json!(["*"]);
+        });
+        verify("revocation is left out", &quickstart, 0);
+        quickstart.remove_trust_store();
+        verify("a trust store is missing", &quickstart, 5);
+        quickstart.write_policy(
+            "trustpolicy.json",
+            &json!([{
+                "name": "none", "registryScopes": [Quickstart::SCOPE], "signatureVerification": {"level": "skip"},
+            }]),
+        );
+        verify("skipped", &quickstart, 0);
+    }
+
+    fn broken_signatures(&mut self) {
+        let quickstart = Quickstart::new();
+        quickstart.run(&["sign", "--oci-layout", "layout:v1"]).expect_status(0);
+        let listed = quickstart.run(&["list", "--oci-layout", "layout:v1", "-o", "json"]);
+        let listed: Value = serde_json::from_str(&listed.expect_status(0).stdout).unwrap();
+        let manifest =
+            |i: usize| quickstart.blob(listed["signatures"][i]["manifest"].as_str().unwrap());
+        let envelope: Value = serde_json::from_slice(&fs::read(manifest(0)).unwrap()).unwrap();
+        let envelope = quickstart.blob(envelope["layers"][0]["digest"].as_str().unwrap());
+        fs::write(envelope, b"{}").unwrap();
+        let limited = [&VERIFY[..], &["--max-signatures", "1"]].concat();
+        self.run(
+            ("verify", "an envelope that is changed, and one too many"),
+            &quickstart,
+            &limited,
+            3,
+        );
+        fs::write(manifest(1), b"{}").unwrap();
+        self.run(("verify", "a manifest that is changed"), &quickstart, &VERIFY, 3);
+        for command in ["list", "inspect"] {
+            let words = [command, "--oci-layout", "layout:v1"];
+            self.run((command, "signatures that are changed"), &quickstart, &words, 0);
+        }
+        let layout = Layout::new(b"unsigned");
+        let reference = layout.reference();
+        let words = ["verify", "--oci-layout", &reference, "--scope", Quickstart::SCOPE];
+        self.run(("verify", "unsigned"), &quickstart, &words, 4);
+        for command in ["list", "inspect"] {
+            self.run((command, "unsigned"), &quickstart, &[command, "--oci-layout", &reference], 0);
+        }
+    }
+
+    fn verdicts_on_files(&mut self) {
+        let quickstart = Quickstart::new();
+        quickstart.write("tool", "content");
+        let sign = ["blob", "sign", "tool"];
+        self.run(("blob-sign", "a file"), &quickstart, &sign, 0);
+        let verify = ["blob", "verify", "tool", "--signature", "tool.jws.sig"];
+        self.run(("verify", "a file"), &quickstart, &verify, 0);
+        quickstart.write("tool", "other content");
+        self.run(("verify", "a file that is changed"), &quickstart, &verify, 3);
+        quickstart.write("tool.jws.sig", "no signature");
+        self.run(
+            ("verify", "a file with something else than a signature"),
+            &quickstart,
+            &verify,
+            3,
+        );
+        quickstart.write_policy(
+            "trustpolicy.blob.json",
+            &json!([{"name": "none", "signatureVerification": {"level": "skip"}}]),
+        );
+        let named = [&verify[..], &["--policy-name", "none"]].concat();
+        self.run(("verify", "a file that is skipped"), &quickstart, &named, 0);
+    }
+
+    fn signing(&mut self) {
+        let quickstart = Quickstart::new();
+        let sign = ["sign", "--oci-layout", "layout:v1", "--expiry", "1h", "-m", "build=7"];
+        self.run(("sign", "an artifact"), &quickstart, &sign, 0);
+        for command in ["list", "inspect"] {
+            let words = [command, "--oci-layout", "layout:v1"];
+            self.run((command, "signed twice"), &quickstart, &words, 0);
+        }
+    }
+
+    fn envelopes(&mut self) {
+        let quickstart = Quickstart::new();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/interop/envelopes");
+        for name in [
+            "ok-user-metadata.jws",
+            "ok-expiry-future.cose",
+            "ok-signing-authority.jws",
+            "ok-tsa-p256.cose",
+            "odd-attr-critical.jws",
+            "bad-tampered-payload-rsa2048.jws",
+            "bad-payload-notjson.cose",
+        ] {
+            let path = folder.join(name);
+            let words = ["blob", "inspect", path.to_str().unwrap()];
+            self.run(("blob-inspect", name), &quickstart, &words, 0);
+        }
+    }
+
+    fn keys(&mut self) {
+        let quickstart = Quickstart::new();
+        let list = quickstart.path("config/notation/signingkeys.json");
+        let mut keys: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+        let mut broken = keys["keys"][0].clone();
+        broken["name"] = "broken".into();
+        broken["pluginConfig"]["cert-chain"] = "/none/chain.pem".into();
+        let foreign = json!({"name": "foreign", "id": "x", "pluginName": "other"});
+        let local = json!({"name": "local", "keyPath": "/k", "certPath": "/c"});
+        keys["keys"].as_array_mut().unwrap().extend([broken, foreign, local]);
+        fs::write(list, keys.to_string()).unwrap();
+        self.run(("key-list", "keys of all kinds"), &quickstart, &["key", "list"], 0);
+        for name in ["quickstart", "broken", "foreign", "local"] {
+            self.run(("key-describe", name), &quickstart, &["key", "describe", name], 0);
+        }
+        self.run(("version", "this one"), &quickstart, &["version"], 0);
+    }
+
+    fn certificates(&mut self) {
+        let quickstart = Quickstart::new();
+        let mut check = |what: &str, words: &[&str], status: i32| {
+            let words = [&["cert", "check"], words].concat();
+            self.run(("cert-check", what), &quickstart, &words, status);
+        };
+        check("a good chain", &["keys/chain.pem"], 0);
+        let id = quickstart.key_reference();
+        check("a good chain, held against its key", &["keys/chain.pem", "--id", &id], 0);
+        check("another purpose", &["keys/chain.pem", "--purpose", "timestamping"], 3);
+        quickstart.write_certificates("cut.pem", 0, 2);
+        check("no root", &["cut.pem"], 3);
+    }
+
+    fn policies(&mut self) {
+        let quickstart = Quickstart::new();
+        self.run(("policy-check", "valid"), &quickstart, &["policy", "check"], 0);
+        quickstart.write("no-json", "{}{}");
+        self.run(("policy-check", "no JSON"), &quickstart, &["policy", "check", "no-json"], 3);
+        let explain = ["policy", "explain", "local/quickstart:v1"];
+        self.run(("policy-explain", "strict"), &quickstart, &explain, 0);
+        quickstart.remove_trust_store();
+        self.run(("policy-explain", "a trust store is missing"), &quickstart, &explain, 0);
+        quickstart.change_policy(|statement| {
+            statement["registryScopes"] = json!(["*"]);
+            statement["trustStores"] = json!(["signingAuthority:times", "tsa:times"]);
+            statement["signatureVerification"] =
+                json!({"level": "permissive", "override": {"revocation": "skip"}, "verifyTimestamp": "afterCertExpiry"});
+        });
+        self.run(("policy-explain", "permissive, global"), &quickstart, &explain, 0);
+        quickstart.change_policy(|statement| {
+            *statement = json!({"name": "none", "registryScopes": [Quickstart::SCOPE], "signatureVerification": {"level": "skip"}});
+        });
+        self.run(("policy-explain", "skip"), &quickstart, &explain, 0);
+        quickstart.change_policy(|statement| statement["trustStore"] = json!([]));
+        let check = ["policy", "check"];
+        self.run(("policy-check", "a member that is not known"), &quickstart, &check, 3);
+    }
+
+    fn trust_data(&mut self) {
+        let data = TrustRepository::new().build();
+        let server = FakeHttp::start(move |request| {
+            let file = request.target.strip_prefix(&format!("/v2/{GUN}/_trust/tuf/"));
+            match file.and_then(|file| data.get(file)) {
+                Some(bytes) => Answer::new(200, bytes),
+                None if request.target.contains("/broken/") => Answer::new(500, "oops"),
+                None => Answer::new(404, r#"{"errors":[{"code":"METADATA_NOT_FOUND"}]}"#),
+            }
+        });
+        let home = TempDir::new().unwrap();
+        let url = server.url();
+        let export = ["export", "--server", &url, "acme/broken", "acme/none", GUN];
+        self.dct(("dct-export", "one of three"), home.path(), &export, 9);
+        let inspect = ["inspect", "dct-archive"];
+        self.dct(("dct-inspect", "trusted on first use"), home.path(), &inspect, 0);
+        let known = self.0.last().unwrap().json["repositories"][0]["rootKeys"][0]["id"].clone();
+        for (what, key, status) in
+            [("pinned", known.as_str().unwrap(), 0), ("not what is pinned", &"0".repeat(64), 3)]
+        {
+            let pinned = [&inspect[..], &["--pin-root", key]].concat();
+            self.dct(("dct-inspect", what), home.path(), &pinned, status);
+        }
+        self.odd_trust_data();
+    }
+
+    /// A tag with two digests, a rotated root, a delegation that is not published, a file that is not there.
+    fn odd_trust_data(&mut self) {
+        let home = TempDir::new().unwrap();
+        let mut repository = TrustRepository::new();
+        repository.rotate_root();
+        repository.delegate("targets", "targets/carol", &[""], &[]);
+        repository.signed.remove("targets/carol");
+        repository.role("targets/bob")["expires"] = "2020-01-01T00:00:00Z".into();
+        let mut data = repository.build();
+        data.insert("targets/stray.json", TrustKey::ecdsa().entry().to_string().into_bytes());
+        let folder = home.path().join("raw");
+        trust_data::write(&data, &folder);
+        fs::remove_file(folder.join("targets/alice.json")).unwrap();
+        let export = ["export", "--from-raw", "raw", GUN];
+        self.dct(("dct-export", "something is missing"), home.path(), &export, 3);
+        self.dct(("dct-inspect", "odd"), home.path(), &["inspect", "dct-archive"], 3);
+    }
+
+    fn dct(&mut self, form: (&'static str, &str), home: &Path, words: &[&str], status: i32) {
+        let run = Run::notation_kms().home(home).current_dir(home);
+        let finished = run.arg("dct").args(words).args(["-o", "json"]).finish();
+        self.take(form.0, form.1, &finished.expect_status(status));
+    }
+
+    fn errors(&mut self) {
+        let quickstart = Quickstart::new();
+        let mut error = |what: &str, words: &[&str], status: i32| {
+            self.run(("error", what), &quickstart, words, status);
+        };
+        error("a wrong command line", &["verify"], 2);
+        error("no such tag", &["list", "--oci-layout", "layout:v2"], 8);
+        error("no such key", &["key", "describe", "none"], 5);
+        error("no certificates", &["cert", "check", "layout/index.json"], 2);
+        let policy = ["policy", "explain", "local/other"];
+        error("no statement", &policy, 5);
+        fs::remove_file(quickstart.path("config/notation/trustpolicy.json")).unwrap();
+        self.run(("error", "no trust policy"), &quickstart, &VERIFY, 5);
+    }
+}
