@@ -26,6 +26,8 @@ mod dct_judging;
 #[cfg(test)]
 mod dct_server;
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod envelopes;
 #[cfg(test)]
 mod examples;
