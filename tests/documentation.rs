@@ -77,6 +77,23 @@ fn the_commands_of_the_page_on_verification_do_what_it_says() {
 }
 
 #[test]
+fn quickstart_prints_what_the_readme_says_and_the_commands_after_it_go_on() {
+    let folder = TempDir::new().unwrap();
+    install(folder.path());
+    let made = shell(folder.path(), "notation-kms quickstart").expect_status(0).stdout;
+    let readme = include_str!("../README.md");
+    let printed = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let printed = printed.replace("/home/you", root.to_str().unwrap());
+    let made: Vec<&str> = made.lines().take(printed.lines().count()).collect();
+    assert!(matches(&printed, &made.join("\n")), "{printed}\n{made:#?}");
+
+    let (script, _) = &blocks(readme)[0];
+    let shown = shell(folder.path(), script).expect_status(0).stdout;
+    assert_eq!(shown.lines().filter(|line| line.starts_with("verified: ")).count(), 2, "{shown}");
+}
+
+#[test]
 fn an_ellipsis_stands_for_anything_within_a_line() {
     assert!(matches("a … c\nd\n", "a b b c\nd\n"));
     assert!(matches("…\n", "anything\n") && matches("a…\n", "a\n"));
