@@ -94,11 +94,41 @@ fn quickstart_prints_what_the_readme_says_and_the_commands_after_it_go_on() {
 }
 
 #[test]
+fn links_between_the_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let pages: Vec<PathBuf> = pages.chain([root.join("README.md")]).collect();
+    assert!(pages.len() > 5);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.with_file_name(file) };
+            assert!(target.exists(), "{} links to {link}", page.display());
+            let is_there = || {
+                let text = fs::read_to_string(&target).unwrap();
+                text.lines().any(|line| line.starts_with('#') && anchor_of(line) == anchor)
+            };
+            assert!(anchor.is_empty() || is_there(), "{} links to {link}", page.display());
+        }
+    }
+}
+
+#[test]
 fn an_ellipsis_stands_for_anything_within_a_line() {
     assert!(matches("a … c\nd\n", "a b b c\nd\n"));
     assert!(matches("…\n", "anything\n") && matches("a…\n", "a\n"));
     assert!(!matches("a … c\n", "a b\n") && !matches("a\n", "a\nb\n") && !matches("a\n", "ab\n"));
     assert!(!matches("…b\n", "abc\n") && !matches("ab…b\n", "ab\n"));
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn anchor_of(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
 /// What errors say, in the library and in the commands.
