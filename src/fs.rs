@@ -167,6 +167,29 @@ pub fn remove_if_there(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes a folder with all that it holds. It is renamed to `aside` first, so that a reader sees all of it
+/// or nothing. Links in it are removed, and not followed.
+///
+/// # Errors
+/// [`FileError::Io`]; the folder is whole then, unless the error is about `aside`.
+pub fn remove_folder(path: &Path, aside: &Path) -> Result<(), FileError> {
+    rename(path, aside)?;
+    fs::remove_dir_all(aside).map_err(FileError::io(aside, "removed"))
+}
+
+/// Removes a folder that holds nothing. One that holds something stays, and is no error.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove_if_empty(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+            Err(FileError::io(path, "removed")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a folder holds nothing, or is not there.
 ///
 /// # Errors
@@ -318,6 +341,31 @@ mod tests {
         let long = folder.path().join("n".repeat(255));
         assert!(!write_new(&long, b"", 0o600).unwrap_err().is_already_there());
         assert!(!long.exists());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_put_aside_is_not_removed_and_one_that_can_is_gone_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, aside) = (folder.path().join("store"), folder.path().join("aside"));
+        write_atomic(&path.join("a/b"), b"", 0o600).unwrap();
+        write_atomic(&aside.join("other"), b"", 0o600).unwrap();
+        assert!(remove_folder(&path, &aside).is_err());
+        assert!(path.join("a/b").exists() && aside.join("other").exists());
+        remove_folder(&path, &folder.path().join("free")).unwrap();
+        assert!(!path.exists() && !folder.path().join("free").exists());
+    }
+
+    #[test]
+    fn a_folder_is_removed_as_empty_only_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/file");
+        write_atomic(&path, b"", 0o600).unwrap();
+        remove_if_empty(path.parent().unwrap()).unwrap();
+        assert!(path.exists());
+        remove_if_there(&path).unwrap();
+        remove_if_empty(path.parent().unwrap()).unwrap();
+        assert!(!path.parent().unwrap().exists());
+        assert!(remove_if_empty(&path).is_err());
     }
 
     #[cfg(unix)]

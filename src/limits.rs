@@ -237,3 +237,5 @@ pub const EVIDENCE_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// How long a timestamp authority has to answer, all tries included, unless a caller says otherwise: half of
 /// what a plugin command may take.
 pub const TIMESTAMP_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of an answer to a question: room for `yes`, and for whoever types more.
+pub const ANSWER_BYTES: u64 = 1024;

@@ -10,6 +10,8 @@ mod aws_kms;
 #[cfg(test)]
 mod broken_chains;
 #[cfg(test)]
+mod cert_stores;
+#[cfg(test)]
 mod certificates;
 #[cfg(test)]
 mod command_line;

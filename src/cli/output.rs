@@ -4,14 +4,14 @@
 use std::{
     ffi::OsString,
     fmt::{self, Display},
-    io::{self, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Read, Write},
     process::ExitCode,
 };
 
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
-use crate::text::is_invisible;
+use crate::{limits, text::is_invisible};
 
 /// The format of what a command that reads prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -57,6 +57,36 @@ impl Display for ShellWord<'_> {
     }
 }
 
+/// Rows below a header, in columns as wide as they need to be.
+pub(super) struct Table<const N: usize> {
+    header: [&'static str; N],
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    pub(super) const fn new(header: [&'static str; N], rows: Vec<[String; N]>) -> Self {
+        Self { header, rows }
+    }
+}
+
+impl<const N: usize> Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let header = self.header.map(ToOwned::to_owned);
+        let lines: Vec<&[String; N]> = [&header].into_iter().chain(&self.rows).collect();
+        let width = |column: usize| {
+            let cells = lines.iter().filter_map(|cells| cells.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..N).map(width).collect();
+        for (i, cells) in lines.iter().enumerate() {
+            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            let line = padded.collect::<Vec<_>>().join("  ");
+            write!(f, "{}{}", if i == 0 { "" } else { "\n" }, line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
 /// Prints a result.
 pub(super) fn data<T: Display + Serialize>(format: Format, value: &T) -> Result<(), Failure> {
     let text = match format {
@@ -82,6 +112,22 @@ pub(super) fn line(text: &str) -> Result<(), Failure> {
 pub(super) fn note(text: &str) {
     // Nobody can be told that standard error is closed.
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+/// Asks a person whether to do what cannot be undone. Where there is nobody to ask it is refused.
+pub(super) fn confirm(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let message = format!("nobody is there to be asked: {question}");
+        return Err(Failure::message(Exit::Usage, message).hint("--yes answers"));
+    }
+    let _ = write!(io::stderr().lock(), "{} [y/N] ", printable(question));
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .take(limits::ANSWER_BYTES)
+        .read_line(&mut answer)
+        .map_err(|error| Failure::new(Exit::Other, error).context("the answer cannot be read"))?;
+    Ok(["y", "yes"].iter().any(|yes| answer.trim().eq_ignore_ascii_case(yes)))
 }
 
 /// A terminal must not be steered by names that servers, signatures and files bring along, nor a reader be

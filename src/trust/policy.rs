@@ -351,17 +351,32 @@ impl Statement {
     }
 }
 
+impl TrustStore {
+    /// A store of that type and name.
+    ///
+    /// # Errors
+    /// [`Constraint::BadTrustStore`], where no folder of a trust store may have that name.
+    pub fn new(kind: StoreType, name: impl Into<String>) -> Result<Self, Constraint> {
+        let store = Self { kind, name: name.into() };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let is_name = !store.name.is_empty() && store.name.chars().all(fits);
+        if is_name && store.name != "." && store.name != ".." {
+            Ok(store)
+        } else {
+            Err(Constraint::BadTrustStore(store.to_string()))
+        }
+    }
+}
+
 impl FromStr for TrustStore {
     type Err = Constraint;
 
     fn from_str(text: &str) -> Result<Self, Constraint> {
-        let parsed = text.split_once(':').and_then(|(kind, name)| {
-            let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-            let is_name = !name.is_empty() && name.chars().all(fits) && name != "." && name != "..";
-            Some(Self { kind: StoreType::from_name(kind)?, name: name.to_owned() })
-                .filter(|_| is_name)
-        });
-        parsed.ok_or_else(|| Constraint::BadTrustStore(text.to_owned()))
+        let parts = text.split_once(':');
+        match parts.and_then(|(kind, name)| Some((StoreType::from_name(kind)?, name))) {
+            Some((kind, name)) => Self::new(kind, name),
+            None => Err(Constraint::BadTrustStore(text.to_owned())),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs as std_fs, io,
     path::{Path, PathBuf},
 };
@@ -144,7 +145,13 @@ impl DirectoryTrustStore {
     /// The folder of a store.
     #[must_use]
     pub fn folder(&self, store: &TrustStore) -> PathBuf {
-        self.root.join("x509").join(store.kind.name()).join(&store.name)
+        self.folder_of(store.kind).join(&store.name)
+    }
+
+    /// The folder of all stores of a type.
+    #[must_use]
+    pub fn folder_of(&self, kind: StoreType) -> PathBuf {
+        self.root.join("x509").join(kind.name())
     }
 
     /// Reads the stores that a policy names.
@@ -165,31 +172,90 @@ impl DirectoryTrustStore {
     }
 
     fn read_store(&self, store: &TrustStore, read: &mut ReadAnchors) -> Result<(), StoreError> {
+        for path in self.entries(store)? {
+            match self.read_entry(store.kind, &path)? {
+                None => read.warnings.push(format!("{} is passed over", path.display())),
+                Some(certificates) => {
+                    for certificate in certificates {
+                        read.anchors.insert(store.clone(), certificate);
+                    }
+                }
+            }
+        }
+        if read.anchors.certificates(store).is_empty() {
+            return Err(StoreError::Empty { store: store.clone(), path: self.folder(store) });
+        }
+        Ok(())
+    }
+
+    /// What stands in the folder of a store, by name.
+    pub(crate) fn entries(&self, store: &TrustStore) -> Result<Vec<PathBuf>, StoreError> {
         let folder = self.folder(store);
         if !folder.is_dir() {
             return Err(StoreError::Missing { store: store.clone(), path: folder });
         }
         self.check_link(&folder)?;
-        for path in entries(store, &folder)? {
-            self.check_link(&path)?;
-            let is_certificate = path.extension().is_some_and(|extension| {
-                ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-            });
-            if path.is_dir() || !is_certificate {
-                read.warnings.push(format!("{} is passed over", path.display()));
-                continue;
+        let io_error = |source| StoreError::Io { path: folder.clone(), source };
+        let mut paths = Vec::new();
+        for entry in std_fs::read_dir(&folder).map_err(io_error)? {
+            let path = entry.map_err(io_error)?.path();
+            if !is_version(&path) {
+                paths.push(path);
             }
-            for certificate in certificates(store.kind, &path)? {
-                read.anchors.insert(store.clone(), certificate);
+            if paths.len() > limits::TRUST_STORE_FILES {
+                return Err(StoreError::TooManyFiles { store: store.clone() });
             }
         }
-        if read.anchors.certificates(store).is_empty() {
-            return Err(StoreError::Empty { store: store.clone(), path: folder });
-        }
-        Ok(())
+        paths.sort();
+        Ok(paths)
     }
 
-    fn check_link(&self, path: &Path) -> Result<(), StoreError> {
+    /// The certificates of what stands in a store; `None`: it is passed over.
+    pub(crate) fn read_entry(
+        &self,
+        kind: StoreType,
+        path: &Path,
+    ) -> Result<Option<Vec<Certificate>>, StoreError> {
+        self.check_link(path)?;
+        if path.is_dir() || !Self::is_read(path) {
+            return Ok(None);
+        }
+        let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)?;
+        Self::parse(kind, path, &bytes).map(Some)
+    }
+
+    /// Whether a file of that name is read, and not passed over.
+    pub(crate) fn is_read(path: &Path) -> bool {
+        let is_certificate = |extension: &OsStr| {
+            ["pem", "crt", "cer"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        };
+        path.extension().is_some_and(is_certificate) && !is_version(path)
+    }
+
+    /// The certificates of a file, once each is one that somebody may be trusted for.
+    pub(crate) fn parse(
+        kind: StoreType,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<Vec<Certificate>, StoreError> {
+        let certificates = parse_bundle(bytes)
+            .map_err(|source| StoreError::NotCertificates { path: path.to_owned(), source })?;
+        for certificate in &certificates {
+            let what = match kind {
+                StoreType::Tsa if !certificate.is_self_issued() => Some("no root"),
+                _ if certificate.is_ca() || certificate.is_self_signed() => None,
+                _ => Some("neither a CA's nor self-signed"),
+            };
+            if let Some(what) = what {
+                let (path, subject) = (path.to_owned(), certificate.subject().clone());
+                return Err(StoreError::NotAnAnchor { path, subject, what });
+            }
+        }
+        Ok(certificates)
+    }
+
+    /// Refuses a link, or one that leads out of the trust store.
+    pub(crate) fn check_link(&self, path: &Path) -> Result<(), StoreError> {
         let io_error = |source| StoreError::Io { path: path.to_owned(), source };
         if !std_fs::symlink_metadata(path).map_err(io_error)?.file_type().is_symlink() {
             return Ok(());
@@ -208,40 +274,7 @@ impl DirectoryTrustStore {
     }
 }
 
-/// What stands in a folder, by name.
-fn entries(store: &TrustStore, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
-    let io_error = |source| StoreError::Io { path: folder.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in std_fs::read_dir(folder).map_err(io_error)? {
-        let path = entry.map_err(io_error)?.path();
-        // A mounted ConfigMap keeps its versions in folders that begin with two dots.
-        let is_version =
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
-        if !is_version {
-            paths.push(path);
-        }
-        if paths.len() > limits::TRUST_STORE_FILES {
-            return Err(StoreError::TooManyFiles { store: store.clone() });
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn certificates(kind: StoreType, path: &Path) -> Result<Vec<Certificate>, StoreError> {
-    let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)?;
-    let certificates = parse_bundle(&bytes)
-        .map_err(|source| StoreError::NotCertificates { path: path.to_owned(), source })?;
-    for certificate in &certificates {
-        let what = match kind {
-            StoreType::Tsa if !certificate.is_self_issued() => Some("no root"),
-            _ if certificate.is_ca() || certificate.is_self_signed() => None,
-            _ => Some("neither a CA's nor self-signed"),
-        };
-        if let Some(what) = what {
-            let (path, subject) = (path.to_owned(), certificate.subject().clone());
-            return Err(StoreError::NotAnAnchor { path, subject, what });
-        }
-    }
-    Ok(certificates)
+/// A mounted ConfigMap keeps its versions in folders that begin with two dots.
+fn is_version(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."))
 }

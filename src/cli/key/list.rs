@@ -6,7 +6,11 @@ use serde::Serialize;
 
 use super::KeyReport;
 use crate::{
-    cli::{Outcome, args::OutputArgs, output},
+    cli::{
+        Outcome,
+        args::OutputArgs,
+        output::{self, Table},
+    },
     config::{Directories, SigningKeys},
 };
 
@@ -32,20 +36,8 @@ impl Args {
 
 impl fmt::Display for KeyList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<[&str; 4]> = self.keys.iter().map(KeyReport::row).collect();
-        let header = ["NAME", "PLUGIN", "EXPIRES", "ID"];
-        let width = |column: usize| {
-            let cells = rows.iter().chain([&header]).filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let (name, plugin, expires) = (width(0) + 2, width(1), width(2));
-        for (i, [a, b, c, d]) in [&header].into_iter().chain(&rows).enumerate() {
-            let default =
-                i.checked_sub(1).and_then(|i| self.keys.get(i)).is_some_and(|key| key.default);
-            let mark = if default { "* " } else { "  " };
-            let end = if i == rows.len() { "" } else { "\n" };
-            write!(f, "{:name$}  {b:plugin$}  {c:expires$}  {d}{end}", format!("{mark}{a}"))?;
-        }
+        let rows = self.keys.iter().map(KeyReport::row).collect();
+        write!(f, "{}", Table::new(["  NAME", "PLUGIN", "EXPIRES", "ID"], rows))?;
         for key in &self.keys {
             if let Some(problem) = &key.problem {
                 write!(f, "\nproblem: {}: {problem}", key.name)?;
@@ -56,9 +48,15 @@ impl fmt::Display for KeyList {
 }
 
 impl KeyReport {
-    fn row(&self) -> [&str; 4] {
-        let expires = self.certificate.as_ref().map_or("-", |certificate| &certificate.not_after);
-        let plugin = self.plugin.as_deref().unwrap_or("-");
-        [&self.name, plugin, expires, self.id.as_deref().unwrap_or("-")]
+    fn row(&self) -> [String; 4] {
+        let mark = if self.default { "* " } else { "  " };
+        let expires = self.certificate.as_ref().map(|certificate| certificate.not_after.clone());
+        let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
+        [
+            format!("{mark}{}", self.name),
+            or_none(self.plugin.clone()),
+            or_none(expires),
+            or_none(self.id.clone()),
+        ]
     }
 }
