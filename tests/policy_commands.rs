@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use notation_sdk::{
     algorithm::KeySpec,
     testing::TestPki,
+    trust::{BlobPolicy, OciPolicy, Scopes, Verification},
     x509::{CertificateChain, to_pem},
 };
 use serde_json::{Value, json};
@@ -183,4 +184,120 @@ fn import_puts_only_valid_policies_in_force() {
     import(&["--blob"], 0);
     assert!(home.configuration("trustpolicy.blob.json").is_file());
     home.run(&["check", "--blob"]).expect_status(0);
+}
+
+#[test]
+fn init_writes_a_policy_that_is_valid_and_tells_what_it_wrote() {
+    let home = Home::new();
+    let acme = "x509.subject: C=US, ST=WA, O=Acme";
+    let files = "x509.subject: C=US, ST=WA, O=Acme, OU=files";
+    let words = ["init", "--name", "acme", "--trust-store", "ca:acme", "--trusted-identity", acme];
+    let wrote = home.run(&words).expect_status(0);
+    let path = home.configuration("trustpolicy.json");
+    let written = fs::read_to_string(&path).unwrap();
+    assert_eq!(wrote.stdout, format!("wrote {}\n{written}", path.display()));
+    let expected = json!({"version": "1.0", "trustPolicies": [{
+        "name": "acme", "registryScopes": ["*"], "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:acme"], "trustedIdentities": [acme],
+    }]});
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), expected);
+    assert!(OciPolicy::parse(written.as_bytes()).unwrap().unknown.is_empty());
+    home.run(&["check"]).expect_status(0);
+    // Nothing vouches for anybody yet.
+    assert!(wrote.stderr.contains("warning: trust store ca:acme is missing"), "{}", wrote.stderr);
+    assert!(wrote.stderr.contains("notation-kms cert add --type ca --store acme FILE"));
+
+    let more = [
+        "init",
+        "-n",
+        "two",
+        "--scope",
+        "registry.example/a",
+        "--scope",
+        "registry.example/b",
+        "--level",
+        "audit",
+        "--trust-store",
+        "ca:acme",
+        "--trust-store",
+        "tsa:stamps",
+        "--trusted-identity",
+        "*",
+    ];
+    let refused = home.run(&more).expect_status(2);
+    assert!(refused.stderr.contains("exists already\n\nhint: --force replaces it"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    // The file that is in force is the one that is replaced.
+    home.write("trustpolicy.oci.json", &policy());
+    home.run(&more).expect_status(2);
+    home.run(&[&more[..], &["--force"]].concat()).expect_status(0);
+    let read = |name: &str| fs::read(home.configuration(name)).unwrap();
+    let policy = OciPolicy::parse(&read("trustpolicy.oci.json")).unwrap().policy;
+    let Verification::Verify(asked) = &policy.statements[0].statement.verification else {
+        panic!()
+    };
+    assert_eq!((asked.level.name(), asked.trust_stores.len()), ("audit", 2));
+    let Scopes::Repositories(scopes) = &policy.statements[0].scopes else { panic!() };
+    assert_eq!(scopes.len(), 2);
+    assert_eq!(read("trustpolicy.json"), written.as_bytes());
+
+    let blob =
+        ["init", "--blob", "-n", "files", "--trust-store", "ca:acme", "--trusted-identity", files];
+    home.run(&blob).expect_status(0);
+    let policy = BlobPolicy::parse(&read("trustpolicy.blob.json")).unwrap().policy;
+    assert!(!policy.statements[0].is_global);
+    home.run(&[&blob[..], &["--global", "--force"]].concat()).expect_status(0);
+    let policy = BlobPolicy::parse(&read("trustpolicy.blob.json")).unwrap().policy;
+    assert!(policy.statements[0].is_global);
+    home.run(&["check", "--blob"]).expect_status(0);
+}
+
+#[test]
+fn init_writes_nothing_that_would_not_be_valid() {
+    let home = Home::new();
+    let store = ["--trust-store", "ca:acme"];
+    let anybody = ["--trusted-identity", "*"];
+    let both = [store, anybody].concat();
+    for (words, reason) in [
+        (anybody.to_vec(), "--trust-store TYPE:NAME is missing"),
+        (store.to_vec(), "--trusted-identity IDENTITY is missing"),
+        ([&both[..], &["--trust-store", "acme"]].concat(), "\"acme\" is not a trust store"),
+        ([&both[..], &["--trust-store", "ca:../x"]].concat(), "\"ca:../x\" is not a trust store"),
+        ([&both[..], &["--scope", "app"]].concat(), "\"app\" is not a fully qualified repository"),
+        ([&store[..], &["--trusted-identity", "O=Acme"]].concat(), "\"O=Acme\" has no prefix"),
+        (
+            [&store[..], &["--trusted-identity", "x509.subject: O=Acme"]].concat(),
+            "has no C: C, ST (or S)",
+        ),
+        (
+            [&both[..], &["--trusted-identity", "x509.subject: C=US, ST=WA, O=Acme"]].concat(),
+            "\"*\" stands for all",
+        ),
+        (
+            [&both[..], &["--level", "loose"]].concat(),
+            "invalid value 'loose' for '--level <LEVEL>'",
+        ),
+        ([&both[..], &["--global"]].concat(), "--blob"),
+        ([&both[..], &["--blob", "--scope", "registry.example/a"]].concat(), "cannot be used with"),
+        (vec!["--level", "skip"], "level skip cannot be used with the global scope"),
+        (
+            [&both[..], &["--level", "skip", "--scope", "registry.example/a"]].concat(),
+            "level skip verifies nothing",
+        ),
+        ([&both[..], &["--name", ""]].concat(), "name is empty"),
+    ] {
+        let name: &[&str] = if words.contains(&"--name") { &[] } else { &["--name", "acme"] };
+        let refused = home.run(&[&["init"], name, &words].concat()).expect_status(2);
+        assert!(refused.stderr.contains(reason), "{words:?}: {}", refused.stderr);
+    }
+    assert!(!home.configuration("trustpolicy.json").exists());
+    assert!(!home.configuration("trustpolicy.blob.json").exists());
+
+    let skip = ["init", "--name", "tools", "--level", "skip", "--scope", "registry.example/tools"];
+    assert_eq!(home.run(&skip).expect_status(0).stderr, "");
+    let foreign =
+        ["init", "--name", "a", "--force", "--trust-store", "ca:acme", "--trusted-identity"];
+    let told = home.run(&[&foreign[..], &["x509.Subject: C=US, ST=WA, O=Acme"]].concat());
+    let told = told.expect_status(0).stderr;
+    assert!(told.contains("x509.Subject: C=US, ST=WA, O=Acme matches nobody"), "{told}");
 }

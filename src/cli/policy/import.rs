@@ -45,12 +45,7 @@ impl Args {
             output::note(&format!("warning: {problem}"));
         }
         let directories = Directories::from_environment()?;
-        let to = directories.policy_to_write(kind);
-        if to.exists() && !self.force {
-            let message = format!("trust policy {} exists already", to.display());
-            return Err(Failure::message(Exit::Usage, message).hint("--force replaces it"));
-        }
-        fs::write_atomic(&to, &bytes, 0o600)?;
-        output::line(&format!("wrote {}", to.display()))
+        let path = super::install(&directories, kind, &bytes, self.force)?;
+        output::line(&format!("wrote {}", path.display()))
     }
 }

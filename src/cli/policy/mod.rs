@@ -3,7 +3,10 @@
 mod check;
 mod explain;
 mod import;
+mod init;
 mod show;
+
+use std::path::PathBuf;
 
 use super::{
     Outcome,
@@ -12,12 +15,17 @@ use super::{
 };
 use crate::{
     config::{Directories, PolicyFile, PolicyKind},
+    fs,
     trust::{BlobPolicy, OciPolicy, Parsed, PolicyError},
 };
 
-/// Check, explain and install trust policies (trustpolicy.json).
+/// Notation writes its files so.
+const MODE: u32 = 0o600;
+
+/// Write, check, explain and install trust policies (trustpolicy.json).
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    Init(init::Args),
     Check(check::Args),
     Explain(explain::Args),
     Import(import::Args),
@@ -27,6 +35,7 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self) -> Outcome {
         match self {
+            Self::Init(args) => args.run(),
             Self::Check(args) => args.run(),
             Self::Explain(args) => args.run(),
             Self::Import(args) => args.run(),
@@ -38,7 +47,7 @@ impl Command {
         match self {
             Self::Check(args) => args.output.format,
             Self::Explain(args) => args.output.format,
-            Self::Import(_) | Self::Show(_) => Format::Text,
+            Self::Init(_) | Self::Import(_) | Self::Show(_) => Format::Text,
         }
     }
 }
@@ -57,6 +66,27 @@ impl KindArgs {
     }
 }
 
+/// Puts a policy in force, and gives its file. Another is replaced only by force.
+fn install(
+    directories: &Directories,
+    kind: PolicyKind,
+    policy: &[u8],
+    force: bool,
+) -> Result<PathBuf, Failure> {
+    let path = directories.policy_to_write(kind);
+    if force {
+        fs::write_atomic(&path, policy, MODE)?;
+        return Ok(path);
+    }
+    match fs::write_new(&path, policy, MODE) {
+        Err(error) if error.is_already_there() => {
+            let message = format!("trust policy {} exists already", path.display());
+            Err(Failure::message(Exit::Usage, message).hint("--force replaces it"))
+        }
+        written => Ok(written.map(|()| path)?),
+    }
+}
+
 /// The policy that is in force, with a word about one that is not.
 fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
     let directories = Directories::from_environment()?;
@@ -64,7 +94,8 @@ fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
         directories.read_policy(kind).map_err(|error| Failure::new(Exit::NotConfigured, error))?;
     let Some(file) = file else {
         let message = format!("there is no trust policy in {}", directories.config.display());
-        let hint = "notation-kms policy import FILE puts one there";
+        let hint =
+            "notation-kms policy init writes one, notation-kms policy import FILE puts one there";
         return Err(Failure::message(Exit::NotConfigured, message).hint(hint));
     };
     if let Some(shadowed) = &file.shadowed {
