@@ -101,7 +101,8 @@ fn large_crl() {
 fn warm_cache() {
     let folder = tempfile::tempdir().expect("a folder");
     let (with, without) = (pki(true), pki(false));
-    let [leaf, issuing, root] = with.chain.certificates() else { panic!("three certificates") };
+    let chain = with.chain.certificates();
+    let (leaf, issuing, root) = (&chain[0], &chain[1], &chain[2]);
     let cache = RevocationCache::new(folder.path());
     cache.keep_crl(CRL_URL, &TestCrl::new(root, NOW).sign(&with.root_key), None);
     let answer = TestAnswer::good(leaf, issuing, NOW);

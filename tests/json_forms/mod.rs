@@ -19,7 +19,15 @@ const OPTIONAL: [(&str, &str); 3] =
 
 /// Members that stand on the page once, though they are in two places: those below the first are those of the
 /// second.
-const SHARED: [(&str, &str, &str, &str); 3] = [
+const SHARED: [(&str, &str, &str, &str); 6] = [
+    ("cert-list", "certificates[].", "cert-show", "certificates[]."),
+    ("revocation-check", "certificates[].", "verify", "signatures[].outcome.revocation[]."),
+    (
+        "verify",
+        "signatures[].outcome.timestamp.revocation[].",
+        "verify",
+        "signatures[].outcome.revocation[].",
+    ),
     ("inspect", "signatures[].", "blob-inspect", ""),
     ("key-list", "keys[].", "key-describe", ""),
     ("dct-inspect", "repositories[].roles[].keys[].", "dct-inspect", "repositories[].rootKeys[]."),

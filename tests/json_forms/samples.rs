@@ -2,15 +2,25 @@
 
 use std::{fs, path::Path, sync::LazyLock};
 
+use notation_sdk::{
+    algorithm::KeySpec,
+    pki::{CertificateTemplate, Extension},
+    testing::{TestPki, name, set_extension, validity},
+    x509::{CertificateChain, to_pem},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use time::UtcDateTime;
 
 use crate::support::{
     command::{Finished, Run},
+    der::{distribution_point, sequence},
     fake_http::{Answer, FakeHttp},
     layout::Layout,
     quickstart::Quickstart,
+    revocation::TestCrl,
     trust_data::{self, GUN, TrustKey, TrustRepository},
+    tsa::{TsaServer, TsaSettings},
 };
 
 /// One object that a command printed.
@@ -33,6 +43,8 @@ pub(super) fn all() -> &'static [Sample] {
         samples.keys();
         samples.certificates();
         samples.policies();
+        samples.revocation();
+        samples.trust_stores();
         samples.trust_data();
         samples.errors();
         samples.0
@@ -124,6 +136,72 @@ impl Samples {
         for command in ["list", "inspect"] {
             self.run((command, "unsigned"), &quickstart, &[command, "--oci-layout", &reference], 0);
         }
+    }
+
+    /// A signer whose certificate names a CRL of nobody, and one of a server; and a timestamp.
+    fn revocation(&mut self) {
+        let quickstart = Quickstart::new();
+        let chain = ["keys/chain.pem"];
+        let check = [&["revocation", "check"][..], &chain].concat();
+        self.run(("revocation-check", "nobody to ask"), &quickstart, &check, 0);
+        let fetch = [&["revocation", "fetch"][..], &chain, &["--to", "evidence.json"]].concat();
+        self.run(("revocation-fetch", "nobody to ask"), &quickstart, &fetch, 0);
+
+        let at = UtcDateTime::now();
+        let server = FakeHttp::start(|_| Answer::new(404, "nothing here"));
+        let url = format!("{}/crl", server.url());
+        let mut leaf = CertificateTemplate::code_signing(name("leaf"), validity(at));
+        let points = sequence(&[distribution_point(&[&url], &[])]);
+        set_extension(&mut leaf, Extension::new("2.5.29.31", false, &points));
+        let pki = TestPki::with_templates(KeySpec::Ec256, at, |_| {}, leaf).unwrap();
+        quickstart.write("named.pem", to_pem(&pki.chain));
+        let check = ["revocation", "check", "named.pem"];
+        self.run(("revocation-check", "no answer"), &quickstart, &check, 3);
+        let fetch = ["revocation", "fetch", "named.pem", "--to", "named.json"];
+        self.run(("revocation-fetch", "no answer"), &quickstart, &fetch, 9);
+        let good = TestCrl::new(&pki.chain.certificates()[1], at).sign(&pki.issuing_key);
+        quickstart.write("good.crl", &good);
+        let offline = [&check[..], &["--offline", "--evidence", "good.crl"]].concat();
+        self.run(("revocation-check", "good"), &quickstart, &offline, 0);
+        let revoked =
+            TestCrl::new(&pki.chain.certificates()[1], at).revoke(pki.chain.leaf(), Some(1));
+        quickstart.write("good.crl", revoked.sign(&pki.issuing_key));
+        self.run(("revocation-check", "revoked"), &quickstart, &offline, 3);
+        self.timestamp();
+    }
+
+    fn timestamp(&mut self) {
+        let settings = TsaSettings { accuracy: "millisecs:1", ..TsaSettings::default() };
+        let Some(tsa) = TsaServer::or_skip(&settings) else { return };
+        let quickstart = Quickstart::new();
+        // The whole range of the timestamp has to be within the new certificate's validity.
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        let root = CertificateChain::from_ordered(tsa.tsa.pki.roots()).unwrap();
+        quickstart.write("tsa.pem", to_pem(&root));
+        let url = tsa.url();
+        let sign = ["sign", "--oci-layout", "layout:v1", "-m", "timestamped=yes"];
+        let timestamp = ["--timestamp-url", &url, "--timestamp-root-cert", "tsa.pem"];
+        quickstart.run(&[&sign[..], &timestamp].concat()).expect_status(0);
+        let add = ["cert", "add", "--type", "tsa", "--store", "times", "tsa.pem"];
+        quickstart.run(&add).expect_status(0);
+        quickstart.change_policy(|statement| {
+            statement["trustStores"] = json!(["ca:quickstart", "tsa:times"]);
+        });
+        let verify = [&VERIFY[..], &["-m", "timestamped=yes"]].concat();
+        self.run(("verify", "a timestamp"), &quickstart, &verify, 0);
+    }
+
+    fn trust_stores(&mut self) {
+        let quickstart = Quickstart::new();
+        self.run(("cert-list", "one"), &quickstart, &["cert", "list"], 0);
+        let listed = quickstart.run(&["cert", "list", "-o", "json"]).expect_status(0);
+        let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+        let file = listed["certificates"][0]["file"].as_str().unwrap().to_owned();
+        let show = ["cert", "show", "--type", "ca", "--store", "quickstart", &file];
+        self.run(("cert-show", "one"), &quickstart, &show, 0);
+        quickstart
+            .write("config/notation/truststore/x509/ca/quickstart/notes.txt", "no certificate");
+        self.run(("cert-list", "a problem"), &quickstart, &["cert", "list"], 0);
     }
 
     fn verdicts_on_files(&mut self) {
