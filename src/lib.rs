@@ -52,7 +52,7 @@ pub mod dct;
 pub mod envelope;
 pub mod fs;
 #[cfg(feature = "net")]
-mod http;
+pub mod http;
 mod json;
 pub mod keys;
 pub mod limits;

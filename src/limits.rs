@@ -144,6 +144,9 @@ pub const ANSWER_TIMEOUTS: u32 = 20;
 /// The longest pause before another try that a server may ask for. Asking for hours is as good as refusing.
 pub const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// How long after the first try of a request another may begin. Four pauses of [`RETRY_AFTER`] fit in.
+pub const RETRIES: Duration = Duration::from_secs(180);
+
 /// Redirects of one request. Registries need one, to where they store blobs.
 pub const REDIRECTS: u32 = 5;
 

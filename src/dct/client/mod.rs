@@ -6,26 +6,21 @@
 //! A server behind a proxy is reached by the environment's `HTTPS_PROXY` and `NO_PROXY`. The system's root
 //! certificates are trusted, or those of `SSL_CERT_FILE`.
 
-mod auth;
 mod error;
-mod transport;
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use reqwest::{Url, header};
+use reqwest::Url;
 use serde::{Deserialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use self::{
-    auth::Authority,
-    transport::{Answer, Transport, is_allowed},
-};
-pub use self::{
-    auth::Credential,
-    error::{ClientError, ClientErrorKind},
-};
+pub use self::error::ClientError;
 use super::{Gun, Source};
-use crate::{http::shown, limits};
+pub use crate::http::{Credential, HttpErrorKind as ClientErrorKind};
+use crate::{
+    http::{Answer, HttpError, Method, Request, Session, Settings, is_allowed, shown},
+    limits,
+};
 
 /// What a [`Client`] is made from.
 #[non_exhaustive]
@@ -74,18 +69,13 @@ impl fmt::Debug for ClientOptions {
 /// One server. A clone shares its connections and its tokens.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    server: Url,
-    transport: Transport,
-    authority: Authority,
+    session: Arc<Session>,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &shown(&self.inner.server)).finish_non_exhaustive()
+        let server = shown(self.session.server());
+        f.debug_struct("Client").field("server", &server).finish_non_exhaustive()
     }
 }
 
@@ -96,18 +86,26 @@ impl Client {
     /// Checks the options and reads the system's root certificates. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ClientError::Server`], [`ClientError::NoRootCertificate`], [`ClientError::Identity`] and
-    /// [`ClientError::Setup`].
+    /// [`ClientError::Server`], or [`HttpError`] where the certificates cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
         let is_server =
-            |url: &Url| is_allowed(url) && url.query().is_none() && url.fragment().is_none();
+            |url: &Url| is_allowed(url, false) && url.query().is_none() && url.fragment().is_none();
         let server = Url::parse(&options.server)
             .ok()
             .filter(is_server)
             .ok_or_else(|| ClientError::Server { server: without_user(&options.server) })?;
-        let transport = Transport::new(&server, &options)?;
-        let authority = Authority::new(options.credential);
-        Ok(Self { inner: Arc::new(Inner { server, transport, authority }) })
+        let settings = Settings {
+            root_certificates: options.root_certificates,
+            identity: options.identity,
+            credential: options.credential,
+            timeout: options.timeout,
+            deadline: limits::RETRIES,
+            user_agent: options.user_agent,
+            insecure: false,
+            // notary servers answer so to what they cannot read, too.
+            faults_pass: false,
+        };
+        Ok(Self { session: Arc::new(Session::new(server, settings)?) })
     }
 
     /// A role file of a repository as it is served, such as `root.json`, `2.root.json` and
@@ -177,11 +175,9 @@ impl Client {
             for name in catalog.repositories.unwrap_or_default() {
                 names.add(name, &url)?;
             }
-            let Some(link) = next_link(&page) else { return Ok(names.in_order) };
-            let next = url.join(&link).map_err(|_| bad(&url, "a next page that is no URL"))?;
-            if !is_allowed(&next) || next.origin() != self.inner.server.origin() {
-                return Err(bad(&url, format!("a next page elsewhere, {}", shown(&next))));
-            }
+            let Some(next) = page.next_page(self.session.server())? else {
+                return Ok(names.in_order);
+            };
             if !seen.insert(url) {
                 return Err(bad(&next, "a page that it gave before"));
             }
@@ -191,7 +187,7 @@ impl Client {
     }
 
     fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
-        let mut url = self.inner.server.clone();
+        let mut url = self.session.server().clone();
         // What has a host has a path.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
@@ -202,25 +198,17 @@ impl Client {
     async fn ask_list(&self, url: &Url, limit: usize) -> Result<Answer, ClientError> {
         let answer = self.ask(url, LISTS, limit).await?;
         if answer.status == NOT_FOUND {
-            return Err(answer.into_status());
+            return Err(answer.into_status().into());
         }
         Ok(answer)
     }
 
-    /// Asks, answers the server's challenge, and asks again. What comes has status 200 or 404.
+    /// What comes has status 200 or 404.
     async fn ask(&self, url: &Url, scope: &str, limit: usize) -> Result<Answer, ClientError> {
-        let Inner { server, transport, authority } = &*self.inner;
-        let known = authority.known(scope).await;
-        let mut answer = transport.get(url, known.as_ref(), limit).await?;
-        // The challenge of a host that the server redirected to is none of its own.
-        if answer.status == 401 && answer.url.origin() == server.origin() {
-            let authorization = authority.answer(transport, &answer, scope, known.as_ref()).await?;
-            answer = transport.get(url, Some(&authorization), limit).await?;
-        }
+        let answer = self.session.ask(&Request::new(Method::Get, url, limit), scope).await?;
         match answer.status {
             200 | NOT_FOUND => Ok(answer),
-            401 | 403 => Err(authority.denied(&answer)),
-            _ => Err(answer.into_status()),
+            _ => Err(answer.into_status().into()),
         }
     }
 }
@@ -319,24 +307,8 @@ fn check_name(name: &str) -> Result<(), ClientError> {
     Err(ClientError::Name { name: shown })
 }
 
-/// The target of `Link: </v2/_catalog?last=x&n=1000>; rel="next"` (RFC 8288).
-fn next_link(answer: &Answer) -> Option<String> {
-    let values = answer.headers.get_all(header::LINK).into_iter();
-    let mut links =
-        values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split('<').skip(1));
-    links.find_map(|link| {
-        let (target, parameters) = link.split_once('>')?;
-        let is_next = parameters.split([';', ',']).any(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or_default();
-            name.trim().eq_ignore_ascii_case("rel")
-                && value.trim().trim_matches('"').eq_ignore_ascii_case("next")
-        });
-        is_next.then(|| target.to_owned())
-    })
-}
-
 fn bad(url: &Url, what: impl Into<String>) -> ClientError {
-    ClientError::BadAnswer { url: shown(url), what: what.into() }
+    HttpError::BadAnswer { url: shown(url), what: what.into() }.into()
 }
 
 fn too_many(url: &Url, what: &'static str, limit: usize) -> ClientError {

@@ -1,4 +1,4 @@
-//! What all that asks servers over HTTP has in common: how a client is built, and how an answer is told.
+//! How clients are built, when they try again, and how what they are answered is told.
 
 use std::{
     error::Error,
@@ -10,7 +10,7 @@ use std::{
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use serde::Deserialize;
 
-use crate::{crypto, limits};
+use crate::{crypto, limits, text};
 
 /// A client that follows no redirects, does not try again, and takes no compressed bytes.
 pub(crate) fn builder(user_agent: &str, connect_timeout: Duration) -> ClientBuilder {
@@ -76,7 +76,7 @@ pub(crate) fn said(body: &[u8]) -> String {
         return "no reason given".to_owned();
     }
     let escape = |c: char| match c {
-        c if c.is_control() => c.escape_default().to_string(),
+        c if c.is_control() || text::is_invisible(c) => c.escape_default().to_string(),
         c => c.to_string(),
     };
     text.chars().map(escape).collect()
@@ -133,6 +133,7 @@ mod tests {
             (br#"{"errors":[{"code":"A","message":"x"},{"message":"y"}]}"#, "A: x; : y"),
             (br#"{"errors":[]}"#, r#"{"errors":[]}"#),
             (b"<h1>\x1b[31mBad Gateway\x07</h1>\r\n", r"<h1>\u{1b}[31mBad Gateway\u{7}</h1>"),
+            ("a\u{202e}b".as_bytes(), r"a\u{202e}b"),
             (b"\xff", "\u{fffd}"),
             (b" \n", "no reason given"),
         ] {

@@ -3,22 +3,19 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{
     Url,
-    header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE},
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{
-    ClientError, bad,
-    transport::{Answer, Transport, is_allowed},
-};
-use crate::{http::shown, limits};
+use super::{Answer, HttpError, Method, Request, shown, transport::Transport};
+use crate::limits;
 
 /// Who asks.
 #[non_exhaustive]
@@ -48,7 +45,7 @@ impl fmt::Debug for Credential {
 
 impl Credential {
     /// What no text may hold.
-    pub(super) const fn secret(&self) -> &Zeroizing<String> {
+    const fn secret(&self) -> &Zeroizing<String> {
         match self {
             Self::Basic { password, .. } => password,
             Self::IdentityToken(token) => token,
@@ -64,6 +61,8 @@ impl Credential {
     }
 }
 
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
 /// A header value for a scope. Its lock is held while a token is fetched, so that one is fetched once.
 type Slot = Arc<tokio::sync::Mutex<Option<HeaderValue>>>;
 
@@ -71,16 +70,24 @@ type Slot = Arc<tokio::sync::Mutex<Option<HeaderValue>>>;
 pub(super) struct Authority {
     credential: Option<Credential>,
     slots: Mutex<BTreeMap<String, Slot>>,
+    /// Once the server has asked for Basic, which knows no scopes.
+    basic: OnceLock<HeaderValue>,
 }
 
 impl Authority {
     pub(super) const fn new(credential: Option<Credential>) -> Self {
-        Self { credential, slots: Mutex::new(BTreeMap::new()) }
+        Self { credential, slots: Mutex::new(BTreeMap::new()), basic: OnceLock::new() }
+    }
+
+    /// What no text may hold.
+    pub(super) fn secret(&self) -> Option<Zeroizing<String>> {
+        self.credential.as_ref().map(|credential| credential.secret().clone())
     }
 
     /// What answered the last challenge for a scope.
     pub(super) async fn known(&self, scope: &str) -> Option<HeaderValue> {
-        self.slot(scope).lock().await.clone()
+        let known = self.slot(scope).lock().await.clone();
+        known.or_else(|| self.basic.get().cloned())
     }
 
     fn slot(&self, scope: &str) -> Slot {
@@ -95,7 +102,7 @@ impl Authority {
         challenged: &Answer,
         scope: &str,
         refused: Option<&HeaderValue>,
-    ) -> Result<HeaderValue, ClientError> {
+    ) -> Result<HeaderValue, HttpError> {
         let slot = self.slot(scope);
         let mut known = slot.lock().await;
         if let Some(value) = known.as_ref().filter(|value| Some(*value) != refused) {
@@ -104,14 +111,15 @@ impl Authority {
         }
         let challenges = challenges(&challenged.headers);
         let by = |scheme| challenges.iter().find(|challenge| challenge.is(scheme));
-        let value = if let Some(bearer) = by("bearer") {
-            self.token(transport, challenged, bearer, scope).await?
-        } else {
-            let basic = by("basic").and_then(|_| self.credential.as_ref()?.basic());
-            basic.ok_or_else(|| self.denied(challenged))?
-        };
-        *known = Some(value.clone());
-        Ok(value)
+        if let Some(bearer) = by("bearer") {
+            let value = self.token(transport, challenged, bearer, scope).await?;
+            *known = Some(value.clone());
+            return Ok(value);
+        }
+        let basic = by("basic").and_then(|_| self.credential.as_ref()?.basic());
+        let basic = basic.filter(|basic| Some(basic) != refused);
+        let basic = basic.ok_or_else(|| self.denied(challenged))?;
+        Ok(self.basic.get_or_init(|| basic).clone())
     }
 
     async fn token(
@@ -120,21 +128,27 @@ impl Authority {
         challenged: &Answer,
         challenge: &Challenge,
         scope: &str,
-    ) -> Result<HeaderValue, ClientError> {
+    ) -> Result<HeaderValue, HttpError> {
         let realm = challenge.parameter("realm").unwrap_or_default();
-        let realm = Url::parse(realm).ok().filter(is_allowed).ok_or_else(|| {
-            let what = "a challenge whose realm is not https://, or http:// and a loopback host";
-            bad(&challenged.url, what)
-        })?;
+        let realm =
+            Url::parse(realm).ok().filter(|realm| transport.allows(realm)).ok_or_else(|| {
+                let what =
+                    "a challenge whose realm is not https://, or http:// and a loopback host";
+                challenged.bad(what)
+            })?;
         let service = challenge.parameter("service");
         let scope = challenge.parameter("scope").filter(|scope| !scope.is_empty()).unwrap_or(scope);
         let answer = if let Some(Credential::IdentityToken(token)) = &self.credential {
             let form = refresh_form(&realm, service, scope, token);
-            transport.post(&realm, &form, limits::TOKEN_BYTES).await?
+            let mut request = Request::new(Method::Post, &realm, limits::TOKEN_BYTES);
+            request.headers.push((CONTENT_TYPE, FORM));
+            request.body = form.as_bytes();
+            transport.ask_with_secret(&request).await?
         } else {
             let url = token_url(realm, service, scope, self.credential.as_ref());
             let basic = self.credential.as_ref().and_then(Credential::basic);
-            transport.get(&url, basic.as_ref(), limits::TOKEN_BYTES).await?
+            let request = Request::new(Method::Get, &url, limits::TOKEN_BYTES);
+            transport.ask(&request, basic.as_ref()).await?
         };
         match answer.status {
             200 => token_of(&answer),
@@ -144,7 +158,7 @@ impl Authority {
         }
     }
 
-    pub(super) fn denied(&self, answer: &Answer) -> ClientError {
+    pub(super) fn denied(&self, answer: &Answer) -> HttpError {
         let with = match self.credential {
             Some(_) if answer.authorized => "with the credential that was given",
             Some(_) => "without asking for the credential that was given",
@@ -152,7 +166,7 @@ impl Authority {
             None => "without a credential",
         };
         let reason = format!("HTTP status {}: {}", answer.status, answer.said);
-        ClientError::Denied { url: shown(&answer.url), with, reason }
+        HttpError::Denied { url: shown(&answer.url), with, reason }
     }
 }
 
@@ -186,7 +200,7 @@ fn refresh_form(realm: &Url, service: Option<&str>, scope: &str, token: &str) ->
     Zeroizing::new(url.query().unwrap_or_default().to_owned())
 }
 
-fn token_of(answer: &Answer) -> Result<HeaderValue, ClientError> {
+fn token_of(answer: &Answer) -> Result<HeaderValue, HttpError> {
     #[derive(Deserialize)]
     struct Answered {
         token: Option<String>,
@@ -196,9 +210,7 @@ fn token_of(answer: &Answer) -> Result<HeaderValue, ClientError> {
     let token = serde_json::from_slice(&answer.body).ok().and_then(|answered: Answered| {
         answered.token.or(answered.access_token).filter(|token| !token.is_empty())
     });
-    token
-        .and_then(|token| authorization("Bearer", &token))
-        .ok_or_else(|| bad(&answer.url, "no token"))
+    token.and_then(|token| authorization("Bearer", &token)).ok_or_else(|| answer.bad("no token"))
 }
 
 fn authorization(scheme: &str, secret: &str) -> Option<HeaderValue> {

@@ -1,0 +1,372 @@
+//! Requests: bounded, timed and tried again, and redirected without credentials.
+
+use std::sync::OnceLock;
+
+use reqwest::{
+    Certificate, ClientBuilder, Identity, RequestBuilder, Response, Url,
+    header::{self, HeaderName, HeaderValue},
+};
+use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::{Answer, HttpError, Settings, backoff, builder, is_loopback, is_tls, said, shown};
+use crate::limits;
+
+/// What carries requests. None of its clients follows redirects, tries again, or takes compressed bytes.
+pub(super) struct Transport {
+    server: Url,
+    settings: Settings,
+    roots: Vec<Certificate>,
+    /// With the client certificate, if there is one: for the server only.
+    identified: Option<reqwest::Client>,
+    /// Reads the system's root certificates, and is made when it is needed.
+    tls: OnceLock<reqwest::Client>,
+    /// For this machine, without TLS. A proxy would carry what is sent away from here in the clear.
+    here: reqwest::Client,
+    /// For others without TLS, where they may be asked so.
+    plain: Option<reqwest::Client>,
+    /// A server may show what it was sent, and no text repeats this.
+    secret: Option<Zeroizing<String>>,
+}
+
+/// What a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+}
+
+/// What is asked. Whoever it is redirected to is asked the same.
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a Url,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is posted or put, again with each try.
+    pub(crate) body: &'a [u8],
+    /// Bytes that are read of an answer with status 200.
+    pub(crate) limit: usize,
+}
+
+impl<'a> Request<'a> {
+    /// A request without headers and body.
+    pub(crate) const fn new(method: Method, url: &'a Url, limit: usize) -> Self {
+        Self { method, url, headers: Vec::new(), body: &[], limit }
+    }
+}
+
+/// A request on its way.
+struct Sent<'a> {
+    request: &'a Request<'a>,
+    /// Of the request, or what it was redirected to.
+    url: &'a Url,
+    authorization: Option<&'a HeaderValue>,
+    /// Whether the client certificate may be shown.
+    identified: bool,
+    /// Whether it tells who asks.
+    authorized: bool,
+}
+
+impl Transport {
+    /// `secret` is what no text repeats.
+    pub(super) fn new(
+        server: &Url,
+        mut settings: Settings,
+        secret: Option<Zeroizing<String>>,
+    ) -> Result<Self, HttpError> {
+        let mut roots = Vec::new();
+        for (number, bundle) in (1..).zip(&settings.root_certificates) {
+            let certificates = Certificate::from_pem_bundle(bundle).unwrap_or_default();
+            if certificates.is_empty() {
+                return Err(HttpError::NoRootCertificate { number });
+            }
+            roots.extend(certificates);
+        }
+        let identity = settings.identity.take();
+        let built = |builder: ClientBuilder| builder.build().map_err(|error| setup(server, error));
+        let plain = || builder(&settings.user_agent, settings.timeout).tls_certs_only([]);
+        let here = built(plain().no_proxy())?;
+        let plain = if settings.insecure { Some(built(plain())?) } else { None };
+        let mut transport = Self {
+            server: server.clone(),
+            settings,
+            roots,
+            identified: None,
+            tls: OnceLock::new(),
+            here,
+            plain,
+            secret,
+        };
+        if let Some(pem) = identity {
+            let identity = Identity::from_pem(&pem)
+                .map_err(|error| HttpError::Identity { source: Box::new(error) })?;
+            transport.identified = Some(built(transport.tls_builder().identity(identity))?);
+        }
+        if server.scheme() == "https" {
+            transport.tls()?;
+        }
+        Ok(transport)
+    }
+
+    /// Asks a URL and what it redirects to. `authorization` and the client certificate go to the first
+    /// host only, and not to it again after another one.
+    pub(super) async fn ask(
+        &self,
+        request: &Request<'_>,
+        mut authorization: Option<&HeaderValue>,
+    ) -> Result<Answer, HttpError> {
+        let mut identified = request.url.origin() == self.server.origin();
+        let mut at = request.url.clone();
+        for _ in 0..=limits::REDIRECTS {
+            let authorized = authorization.is_some();
+            let sent = Sent { request, url: &at, authorization, identified, authorized };
+            let answer = self.send(&sent).await?;
+            let Some(location) = answer.redirect(request.method) else { return Ok(answer) };
+            let next = self.redirected(&answer, location)?;
+            if next.origin() != at.origin() {
+                authorization = None;
+                identified = false;
+            }
+            at = next;
+        }
+        Err(HttpError::TooManyRedirects { url: shown(request.url) })
+    }
+
+    /// Asks a URL and nobody else, with what tells who asks in the body.
+    pub(super) async fn ask_with_secret(&self, request: &Request<'_>) -> Result<Answer, HttpError> {
+        let url = request.url;
+        let identified = url.origin() == self.server.origin();
+        self.send(&Sent { request, url, authorization: None, identified, authorized: true }).await
+    }
+
+    /// Whether a URL may be asked at all.
+    pub(super) fn allows(&self, url: &Url) -> bool {
+        is_allowed(url, self.settings.insecure)
+    }
+
+    fn redirected(&self, answer: &Answer, location: &str) -> Result<Url, HttpError> {
+        let refused = |to, reason| HttpError::Redirect { url: shown(&answer.url), to, reason };
+        let next = answer.url.join(location).map_err(|_| refused(String::new(), "is no URL"))?;
+        if !self.allows(&next) {
+            return Err(refused(shown(&next), "is not https://, or has a user"));
+        }
+        if answer.url.scheme() == "https" && next.scheme() == "http" {
+            return Err(refused(shown(&next), "leaves TLS"));
+        }
+        Ok(next)
+    }
+
+    /// Tries until there is an answer that another try would not change, or the deadline is too near for one.
+    async fn send(&self, sent: &Sent<'_>) -> Result<Answer, HttpError> {
+        let begun = Instant::now();
+        let mut hung = false;
+        let mut tries = 1;
+        loop {
+            let mut pause = backoff(tries);
+            let tried = self.attempt(sent, tries).await;
+            if let Ok(answer) = &tried {
+                pause = match answer.status {
+                    // Whoever is told to slow down without a number had better slow down more.
+                    429 => (4 * pause).max(answer.retry_after()),
+                    _ => pause.max(answer.retry_after()),
+                };
+            }
+            let is_last = tries == limits::SERVICE_ATTEMPTS
+                || begun.elapsed().saturating_add(pause) > self.settings.deadline;
+            match tried {
+                Ok(answer) if !self.may_pass(&answer) => return Ok(answer),
+                Ok(answer) if is_last => return Err(answer.into_unavailable(tries)),
+                Ok(_) => {}
+                Err(error @ (HttpError::Unreachable { .. } | HttpError::Broken { .. })) => {
+                    if is_last {
+                        return Err(error);
+                    }
+                }
+                // What hangs once more would most likely hang for ever.
+                Err(error @ HttpError::Timeout { .. }) => {
+                    if is_last || hung {
+                        return Err(error);
+                    }
+                    hung = true;
+                }
+                Err(error) => return Err(error),
+            }
+            sleep(pause).await;
+            tries += 1;
+        }
+    }
+
+    const fn may_pass(&self, answer: &Answer) -> bool {
+        answer.is_busy() || (self.settings.faults_pass && answer.is_fault())
+    }
+
+    async fn attempt(&self, sent: &Sent<'_>, tries: u32) -> Result<Answer, HttpError> {
+        let url = sent.url;
+        let request = self.prepare(sent)?;
+        let mut response = match timeout(self.settings.timeout, request.send()).await {
+            Ok(begun) => begun.map_err(|error| self.explain(url, tries, error))?,
+            Err(_) => return Err(self.hung(url)),
+        };
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut answer = Answer {
+            url: url.clone(),
+            status,
+            headers,
+            body: Vec::new(),
+            said: String::new(),
+            authorized: sent.authorized,
+        };
+        if status == 200 {
+            let limit = sent.request.limit;
+            self.read(&mut response, limit, &mut answer.body, url, tries).await?;
+            return Ok(answer);
+        }
+        // The status is what matters. Of what comes with it, as much is told as has come.
+        let mut body = Vec::new();
+        let _ = self.read(&mut response, limits::ERROR_BODY_BYTES, &mut body, url, tries).await;
+        answer.said = self.without_secrets(said(&body), sent.authorization);
+        Ok(answer)
+    }
+
+    fn prepare(&self, sent: &Sent<'_>) -> Result<RequestBuilder, HttpError> {
+        let client = match (&self.identified, &self.plain) {
+            (_, Some(plain)) if sent.url.scheme() == "http" && !is_loopback(sent.url) => plain,
+            _ if sent.url.scheme() == "http" => &self.here,
+            (Some(client), _) if sent.identified => client,
+            _ => self.tls()?,
+        };
+        let method = match sent.request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut prepared = client.request(method, sent.url.clone());
+        for (name, value) in &sent.request.headers {
+            prepared = prepared.header(name, value);
+        }
+        if sent.request.method == Method::Post {
+            prepared = prepared.body(sent.request.body.to_vec());
+        }
+        if let Some(authorization) = sent.authorization {
+            prepared = prepared.header(header::AUTHORIZATION, authorization);
+        }
+        Ok(prepared)
+    }
+
+    fn tls(&self) -> Result<&reqwest::Client, HttpError> {
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let client = self.tls_builder().build().map_err(|error| setup(&self.server, error))?;
+        Ok(self.tls.get_or_init(|| client))
+    }
+
+    fn tls_builder(&self) -> ClientBuilder {
+        builder(&self.settings.user_agent, self.settings.timeout)
+            .https_only(true)
+            .tls_certs_merge(self.roots.clone())
+    }
+
+    /// Reads at most `limit` bytes, and leaves in `body` what came before an error.
+    async fn read(
+        &self,
+        response: &mut Response,
+        limit: usize,
+        body: &mut Vec<u8>,
+        url: &Url,
+        tries: u32,
+    ) -> Result<(), HttpError> {
+        let too_large = || HttpError::TooLarge { url: shown(url), limit };
+        if response.status() == 200 && response.content_length() > u64::try_from(limit).ok() {
+            return Err(too_large());
+        }
+        let whole = async {
+            loop {
+                let chunk = match timeout(self.settings.timeout, response.chunk()).await {
+                    Ok(Ok(Some(chunk))) => chunk,
+                    Ok(Ok(None)) => return Ok(()),
+                    Ok(Err(error)) => return Err(broken(url, tries, error)),
+                    Err(_) => return Err(self.hung(url)),
+                };
+                let room = limit.saturating_sub(body.len());
+                body.extend(chunk.iter().take(room));
+                if chunk.len() > room {
+                    return Err(too_large());
+                }
+            }
+        };
+        let after = self.settings.timeout.saturating_mul(limits::ANSWER_TIMEOUTS);
+        let slow = |_| Err(HttpError::Slow { url: shown(url), after });
+        timeout(after, whole).await.unwrap_or_else(slow)
+    }
+
+    fn hung(&self, url: &Url) -> HttpError {
+        HttpError::Timeout { url: shown(url), after: self.settings.timeout }
+    }
+
+    /// Why no answer began.
+    fn explain(&self, url: &Url, tries: u32, error: reqwest::Error) -> HttpError {
+        if error.is_timeout() {
+            return self.hung(url);
+        }
+        let is_connect = error.is_connect();
+        let is_tls = is_tls(&error);
+        let (url, source) = (shown(url), Box::new(error.without_url()));
+        match (is_tls, is_connect) {
+            (true, _) => HttpError::Tls { url, source },
+            (false, true) => HttpError::Unreachable { url, tries, source },
+            (false, false) => HttpError::Broken { url, tries, source },
+        }
+    }
+
+    fn without_secrets(&self, text: String, authorization: Option<&HeaderValue>) -> String {
+        let sent = authorization.and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.split_once(' ')).map(|(_, secret)| secret);
+        let own = self.secret.as_deref().map(String::as_str);
+        let secrets = sent.into_iter().chain(own).filter(|secret| !secret.is_empty());
+        secrets.fold(text, |text, secret| text.replace(secret, "…"))
+    }
+}
+
+/// Whether a URL may be asked at all: by TLS, or on this machine, or anywhere if insecure. A user in it would
+/// become a credential.
+pub(crate) fn is_allowed(url: &Url, insecure: bool) -> bool {
+    let is_plain = || url.scheme() == "http" && (insecure || is_loopback(url));
+    url.username().is_empty()
+        && url.password().is_none()
+        && url.host_str().is_some_and(|host| !host.is_empty())
+        && (url.scheme() == "https" || is_plain())
+}
+
+fn setup(server: &Url, error: reqwest::Error) -> HttpError {
+    HttpError::Setup { server: shown(server), source: Box::new(error) }
+}
+
+fn broken(url: &Url, tries: u32, error: reqwest::Error) -> HttpError {
+    HttpError::Broken { url: shown(url), tries, source: Box::new(error.without_url()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_told() {
+        for (url, here, insecure) in [
+            ("https://h", true, true),
+            ("http://h", false, true),
+            ("http://127.0.0.1:5000", true, true),
+            ("http://[::1]", true, true),
+            ("https://me@h", false, false),
+            ("https://:hunter2@h", false, false),
+            ("ftp://h", false, false),
+            ("file:///etc/passwd", false, false),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(
+                (is_allowed(&url, false), is_allowed(&url, true)),
+                (here, insecure),
+                "{url}"
+            );
+        }
+    }
+}
