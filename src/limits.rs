@@ -159,6 +159,12 @@ pub const TOKEN_BYTES: usize = 64 * 1024;
 /// Bytes of a repository's name; notary's database holds 255.
 pub const REPOSITORY_NAME_BYTES: usize = 255;
 
+/// Bytes of a host's name (RFC 1035, section 2.3.4).
+pub const HOST_BYTES: usize = 255;
+
+/// Bytes of a tag (OCI distribution specification, "Pulling manifests").
+pub const TAG_BYTES: usize = 128;
+
 /// Repositories in the lists of one server. Each is held in memory.
 pub const SERVER_REPOSITORIES: usize = 1_000_000;
 

@@ -1,8 +1,9 @@
-//! Digests, descriptors and manifests (OCI image specification 1.1).
+//! Digests, descriptors, references and manifests (OCI image specification 1.1).
 
 mod descriptor;
 mod digest;
 mod manifest;
+mod reference;
 
 pub use descriptor::Descriptor;
 pub use digest::{Digest, DigestError};
@@ -10,3 +11,4 @@ pub use manifest::{
     CREATED_ANNOTATION, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, Listed,
     MANIFEST_MEDIA_TYPE, Manifest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION, thumbprints,
 };
+pub use reference::{Reference, ReferenceError};
