@@ -165,6 +165,33 @@ pub const HOST_BYTES: usize = 255;
 /// Bytes of a tag (OCI distribution specification, "Pulling manifests").
 pub const TAG_BYTES: usize = 128;
 
+/// Bytes of each of the two names of a media type (RFC 6838, section 4.2).
+pub const MEDIA_TYPE_NAME_BYTES: usize = 127;
+
+/// What refers to one artifact: some hundred signatures and SBOMs at most, where people do not tidy up.
+pub const REFERRERS: usize = 100_000;
+
+/// Bytes of one page of what refers to an artifact. Some registries give all in one.
+pub const REFERRERS_PAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of all pages, each entry of which may be held in memory.
+pub const REFERRERS_BYTES: usize = 64 * 1024 * 1024;
+
+/// Pages of what refers to an artifact.
+pub const REFERRERS_PAGES: usize = 1000;
+
+/// Manifests that are read because a registry does not say what they are, one request each.
+pub const OPENED_REFERRERS: usize = 1000;
+
+/// How long it may take another writer of a referrers index from reading to writing, where it is not known better.
+pub const INDEX_SETTLE: Duration = Duration::from_millis(25);
+
+/// The longest that [`INDEX_SETTLE`] grows to, doubling each time that another writer won.
+pub const INDEX_SETTLE_MAX: Duration = Duration::from_secs(1);
+
+/// How often an entry is added to a referrers index that others replace.
+pub const INDEX_WRITES: u32 = 20;
+
 /// Repositories in the lists of one server. Each is held in memory.
 pub const SERVER_REPOSITORIES: usize = 1_000_000;
 

@@ -31,6 +31,13 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The media type without its parameters, in lower case.
+    pub(crate) fn media_type(&self) -> Option<String> {
+        let value = self.header(header::CONTENT_TYPE.as_str())?;
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        (!essence.is_empty()).then(|| essence.to_ascii_lowercase())
+    }
+
     /// The next page of a list: the target of `Link: </v2/_catalog?last=x&n=1000>; rel="next"` (RFC 8288).
     /// It stands on the server that was asked.
     pub(crate) fn next_page(&self, server: &Url) -> Result<Option<Url>, HttpError> {
@@ -85,8 +92,8 @@ impl Answer {
     /// says that it is the same request.
     pub(super) fn redirect(&self, method: Method) -> Option<&str> {
         let follows = match method {
-            Method::Get => matches!(self.status, 301..=303 | 307 | 308),
-            Method::Post => matches!(self.status, 307 | 308),
+            Method::Get | Method::Head => matches!(self.status, 301..=303 | 307 | 308),
+            Method::Post | Method::Put => matches!(self.status, 307 | 308),
         };
         let location = self.headers.get(header::LOCATION).filter(|_| follows)?;
         // What is no text is no URL either.
@@ -153,9 +160,22 @@ mod tests {
             [(301, true, false), (302, true, false), (303, true, false), (307, true, true)]
         {
             let answer = Answer { status, ..busy(&[(header::LOCATION, "/x")]) };
-            assert_eq!(answer.redirect(Method::Get).is_some(), reads);
-            assert_eq!(answer.redirect(Method::Post).is_some(), writes);
+            assert_eq!(answer.redirect(Method::Head).is_some(), reads);
+            assert_eq!(answer.redirect(Method::Put).is_some(), writes);
         }
         assert_eq!(busy(&[(header::LOCATION, "/x")]).redirect(Method::Get), None);
+    }
+
+    #[test]
+    fn media_types_are_told_without_parameters() {
+        for (value, expected) in [
+            ("text/html; charset=utf-8", Some("text/html")),
+            (" Application/JSON", Some("application/json")),
+            ("", None),
+            (";x", None),
+        ] {
+            let answer = busy(&[(header::CONTENT_TYPE, value)]);
+            assert_eq!(answer.media_type().as_deref(), expected);
+        }
     }
 }

@@ -92,4 +92,9 @@ impl Session {
             _ => Ok(answer),
         }
     }
+
+    /// Where the header `Location` of an answer leads, by the rules for redirects.
+    pub(crate) fn follow(&self, answer: &Answer, location: &str) -> Result<Url, HttpError> {
+        self.transport.redirected(answer, location)
+    }
 }

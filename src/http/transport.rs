@@ -33,7 +33,9 @@ pub(super) struct Transport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     Get,
+    Head,
     Post,
+    Put,
 }
 
 /// What is asked. Whoever it is redirected to is asked the same.
@@ -45,12 +47,15 @@ pub(crate) struct Request<'a> {
     pub(crate) body: &'a [u8],
     /// Bytes that are read of an answer with status 200.
     pub(crate) limit: usize,
+    /// How often it may be tried.
+    pub(crate) tries: u32,
 }
 
 impl<'a> Request<'a> {
     /// A request without headers and body.
     pub(crate) const fn new(method: Method, url: &'a Url, limit: usize) -> Self {
-        Self { method, url, headers: Vec::new(), body: &[], limit }
+        let tries = limits::SERVICE_ATTEMPTS;
+        Self { method, url, headers: Vec::new(), body: &[], limit, tries }
     }
 }
 
@@ -143,7 +148,8 @@ impl Transport {
         is_allowed(url, self.settings.insecure)
     }
 
-    fn redirected(&self, answer: &Answer, location: &str) -> Result<Url, HttpError> {
+    /// Where an answer leads, which may be asked.
+    pub(super) fn redirected(&self, answer: &Answer, location: &str) -> Result<Url, HttpError> {
         let refused = |to, reason| HttpError::Redirect { url: shown(&answer.url), to, reason };
         let next = answer.url.join(location).map_err(|_| refused(String::new(), "is no URL"))?;
         if !self.allows(&next) {
@@ -170,7 +176,7 @@ impl Transport {
                     _ => pause.max(answer.retry_after()),
                 };
             }
-            let is_last = tries == limits::SERVICE_ATTEMPTS
+            let is_last = tries >= sent.request.tries
                 || begun.elapsed().saturating_add(pause) > self.settings.deadline;
             match tried {
                 Ok(answer) if !self.may_pass(&answer) => return Ok(answer),
@@ -237,13 +243,15 @@ impl Transport {
         };
         let method = match sent.request.method {
             Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
             Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
         };
         let mut prepared = client.request(method, sent.url.clone());
         for (name, value) in &sent.request.headers {
             prepared = prepared.header(name, value);
         }
-        if sent.request.method == Method::Post {
+        if matches!(sent.request.method, Method::Post | Method::Put) {
             prepared = prepared.body(sent.request.body.to_vec());
         }
         if let Some(authorization) = sent.authorization {

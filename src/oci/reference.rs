@@ -101,7 +101,7 @@ impl Reference {
     /// What is asked for in the repository: the digest, else the tag.
     #[must_use]
     pub fn tag_or_digest(&self) -> Option<&str> {
-        self.digest.as_ref().map(Digest::as_str).or(self.tag())
+        self.digest.as_ref().map(Digest::as_str).or_else(|| self.tag())
     }
 
     /// Registry and repository, as registry scopes of trust policies have them.
@@ -222,7 +222,7 @@ fn is_path_component(text: &str) -> bool {
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
     (1..=limits::TAG_BYTES).contains(&text.len())
         && text.chars().all(fits)

@@ -1,6 +1,9 @@
-//! Where artifacts and their signatures are kept: image layouts here, and whatever else speaks [`Repository`].
+//! Where artifacts and their signatures are kept: image layouts, registries, and whatever else speaks
+//! [`Repository`].
 
 pub mod layout;
+#[cfg(feature = "net")]
+pub mod remote;
 mod tar_layout;
 
 use std::{error::Error, fmt, pin::Pin};

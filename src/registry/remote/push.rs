@@ -1,0 +1,238 @@
+//! What is written: blobs first, then the manifest that names them, then, where the registry has no referrers API,
+//! the index at the referrers tag (distribution specification, "Pushing Manifests with Subject").
+
+use std::{collections::BTreeMap, time::Duration};
+
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Access, RemoteError, RemoteRepository,
+    referrers::{Tagged, referrers_tag},
+    with_header,
+};
+use crate::{
+    algorithm::HashAlgorithm,
+    crypto,
+    http::{Answer, Method, Request},
+    limits,
+    oci::{
+        Descriptor, Digest, EMPTY_CONFIG, INDEX_MEDIA_TYPE, Index, Listed, MANIFEST_MEDIA_TYPE,
+        Manifest,
+    },
+    registry::RepositoryErrorKind,
+};
+
+const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const OCI_SUBJECT: &str = "oci-subject";
+
+/// Of a manifest, what a list of referrers tells.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Referrer {
+    subject: Option<Descriptor>,
+    #[serde(default)]
+    artifact_type: String,
+    config: Option<Config>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    media_type: String,
+}
+
+impl RemoteRepository {
+    /// Stores an envelope, the config that its manifest names, and the manifest, and lists it.
+    pub(super) async fn push_envelope(
+        &self,
+        manifest: &Manifest,
+        envelope: &[u8],
+    ) -> Result<Descriptor, RemoteError> {
+        let config = Digest::of(HashAlgorithm::Sha256, EMPTY_CONFIG);
+        // Another signature has most likely brought it.
+        if !self.has_blob(&config).await? {
+            self.push_blob(EMPTY_CONFIG).await?;
+        }
+        self.push_blob(envelope).await?;
+        let bytes = self.to_json(manifest, "signature manifest")?;
+        self.push_manifest(MANIFEST_MEDIA_TYPE, &bytes, None).await
+    }
+
+    /// Stores a blob, and gives its digest (SHA-256).
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn push_blob(&self, bytes: &[u8]) -> Result<Digest, RemoteError> {
+        let digest = Digest::of(HashAlgorithm::Sha256, bytes);
+        let action = || format!("take blob {digest}");
+        let uploads = self.url(["blobs", "uploads", ""]);
+        let mut is_first = true;
+        loop {
+            let begin = Request::new(Method::Post, &uploads, limits::ERROR_BODY_BYTES);
+            let begun = self.ask(&begin, Access::Push, action).await?;
+            match begun.status {
+                201 => return Ok(digest),
+                202 => {}
+                _ => return Err(self.refused(action(), begun)),
+            }
+            let answer = self.upload(&begun, &digest, bytes).await?;
+            match answer.status {
+                201 => return Ok(digest),
+                // An upload that broke off may be over, so that its second try finds nothing.
+                404 | 416 if is_first => is_first = false,
+                _ => return Err(self.refused(action(), answer)),
+            }
+        }
+    }
+
+    /// Stores a manifest by its digest (SHA-256), or at `tag`, and gives its descriptor. The blobs and manifests that
+    /// it names have to be there already. One with a `subject` is listed among what refers to that.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn push_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        tag: Option<&str>,
+    ) -> Result<Descriptor, RemoteError> {
+        let digest = Digest::of(HashAlgorithm::Sha256, bytes);
+        let mut referrer: Referrer = self.parse(bytes, || format!("manifest {digest}"))?;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let pushed = Descriptor::new(media_type, digest, size);
+        let reference = tag.unwrap_or(pushed.digest.as_str());
+        let answer =
+            self.put_manifest(media_type, bytes, reference, limits::SERVICE_ATTEMPTS).await?;
+        if let Some(subject) = referrer.subject.take() {
+            let handled = answer.header(OCI_SUBJECT) == Some(subject.digest.as_str());
+            if !handled || self.registry.inner.force_referrers_tag {
+                self.list_by_tag(&subject, referrer.listed(&pushed)).await?;
+            }
+        }
+        Ok(pushed)
+    }
+
+    async fn upload(
+        &self,
+        begun: &Answer,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<Answer, RemoteError> {
+        let action = || format!("take blob {digest}");
+        let location = begun.header(LOCATION.as_str());
+        let location = location.ok_or_else(|| self.bad_answer("no place to upload a blob to"))?;
+        let session = &self.registry.inner.session;
+        let mut url = session.follow(begun, location).map_err(|source| RemoteError::Http {
+            repository: self.name(),
+            action: action(),
+            source,
+        })?;
+        url.query_pairs_mut().append_pair("digest", digest.as_str());
+        let mut request = Request::new(Method::Put, &url, limits::ERROR_BODY_BYTES);
+        request.body = bytes;
+        self.ask(&with_header(request, CONTENT_TYPE, OCTETS), Access::Push, action).await
+    }
+
+    async fn put_manifest(
+        &self,
+        media_type: &str,
+        bytes: &[u8],
+        reference: &str,
+        tries: u32,
+    ) -> Result<Answer, RemoteError> {
+        let action = || format!("take manifest {reference}");
+        let url = self.url(["manifests", reference]);
+        let mut request = Request::new(Method::Put, &url, limits::ERROR_BODY_BYTES);
+        request.body = bytes;
+        request.tries = tries;
+        let media_type = HeaderValue::from_str(media_type)
+            .map_err(|_| self.bad_answer(format!("media type {media_type:.128?}")))?;
+        let request = with_header(request, CONTENT_TYPE, media_type);
+        let answer = self.ask(&request, Access::Push, action).await?;
+        if answer.status == 201 { Ok(answer) } else { Err(self.refused(action(), answer)) }
+    }
+
+    /// Adds to the index at the referrers tag, which others may be writing, too. It cannot be locked: whoever
+    /// read it before this one wrote it will write it without this entry. So it is read once more when they must be
+    /// done, and written again if need be.
+    async fn list_by_tag(
+        &self,
+        subject: &Descriptor,
+        listed: Descriptor,
+    ) -> Result<(), RemoteError> {
+        let tag = referrers_tag(&subject.digest);
+        let mut settle = limits::INDEX_SETTLE;
+        let mut busy = None;
+        for written in 0..=limits::INDEX_WRITES {
+            let begun = Instant::now();
+            let mut index = match self.tagged(subject, Access::Push).await? {
+                Tagged::Nothing => Index::default(),
+                Tagged::Index(index) => index,
+                Tagged::Other(media_type) => {
+                    return Err(RemoteError::NotAnIndex {
+                        repository: self.name(),
+                        tag,
+                        media_type,
+                    });
+                }
+            };
+            if index.manifests.iter().any(|known| known.descriptor.digest == listed.digest) {
+                return Ok(());
+            }
+            if written == limits::INDEX_WRITES {
+                break;
+            }
+            index.manifests.push(Listed::from(listed.clone()));
+            busy = match self.write_index(&index, &tag).await {
+                Ok(()) => None,
+                Err(error) if error.kind() == RepositoryErrorKind::Unavailable => Some(error),
+                Err(error) => return Err(error),
+            };
+            // Another writer takes as long from reading to writing as this one, or some time longer.
+            sleep(random_up_to_twice(settle.max(begun.elapsed().saturating_mul(3)))).await;
+            settle = settle.saturating_mul(2).min(limits::INDEX_SETTLE_MAX);
+        }
+        let overwritten = || RemoteError::Overwritten {
+            repository: self.name(),
+            tag,
+            manifest: listed.digest,
+            tries: limits::INDEX_WRITES,
+        };
+        Err(busy.unwrap_or_else(overwritten))
+    }
+
+    /// Writes an index once: by a second try it would be out of date. Where the registry is busy, the next round has
+    /// another.
+    async fn write_index(&self, index: &Index, tag: &str) -> Result<(), RemoteError> {
+        let bytes = self.to_json(index, "index of referrers")?;
+        if bytes.len() > limits::MANIFEST_BYTES {
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            return Err(RemoteError::TooLarge { what: "index of referrers".to_owned(), size });
+        }
+        self.put_manifest(INDEX_MEDIA_TYPE, &bytes, tag, 1).await?;
+        Ok(())
+    }
+
+    fn to_json(&self, value: &impl Serialize, what: &str) -> Result<Vec<u8>, RemoteError> {
+        serde_json::to_vec(value).map_err(|error| self.malformed(what.to_owned(), &error))
+    }
+}
+
+impl Referrer {
+    /// As lists of referrers have it.
+    fn listed(self, pushed: &Descriptor) -> Descriptor {
+        let own = Some(self.artifact_type).filter(|artifact_type| !artifact_type.is_empty());
+        let artifact_type = own.or_else(|| self.config.map(|config| config.media_type));
+        Descriptor { artifact_type, annotations: self.annotations, ..pushed.clone() }
+    }
+}
+
+/// At least the time, so that those who collided do not do so again.
+fn random_up_to_twice(time: Duration) -> Duration {
+    let random = f64::from(u32::from_le_bytes(crypto::random())) / f64::from(u32::MAX);
+    time.mul_f64(1.0 + random)
+}

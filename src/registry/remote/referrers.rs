@@ -1,0 +1,250 @@
+//! What refers to an artifact: by the referrers API, or by the index at the referrers tag
+//! (distribution specification, "Listing Referrers", "Referrers Tag Schema").
+
+use std::collections::BTreeSet;
+
+use reqwest::header::{ACCEPT, HeaderValue};
+
+use super::{Access, RemoteError, RemoteRepository, with_header};
+use crate::{
+    http::{HttpError, Method, Request},
+    limits,
+    oci::{
+        Descriptor, Digest, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, MANIFEST_MEDIA_TYPE,
+        Manifest, SIGNATURE_MEDIA_TYPE,
+    },
+    registry::{Content, Listing, RepositoryErrorKind, Unreadable},
+};
+
+const INDEX_TYPE: HeaderValue = HeaderValue::from_static(INDEX_MEDIA_TYPE);
+const FILTERS_APPLIED: &str = "oci-filters-applied";
+
+/// Types that registries give a manifest that has another one: those of its config, or none that means anything.
+const EMPTY_TYPES: [&str; 5] = [
+    "",
+    EMPTY_MEDIA_TYPE,
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/octet-stream",
+];
+
+/// What is listed, and may be a signature.
+#[derive(Default)]
+struct Referrers {
+    /// Each once, in the registry's order.
+    candidates: Vec<Descriptor>,
+    seen: BTreeSet<Digest>,
+    listed: usize,
+    bytes: usize,
+    /// Whether the registry has left out what is of another type.
+    is_filtered: bool,
+}
+
+/// What stands at a referrers tag.
+pub(super) enum Tagged {
+    Nothing,
+    Index(Index),
+    /// Of that media type.
+    Other(String),
+}
+
+impl RemoteRepository {
+    /// The signature manifests of an artifact, and what cannot be read and may be one.
+    pub(super) async fn list_signatures(
+        &self,
+        subject: &Descriptor,
+    ) -> Result<Listing, RemoteError> {
+        let mut referrers = match self.by_api(subject, true).await? {
+            Some(found) if found.is_filtered && found.candidates.is_empty() => {
+                // A registry that gets types wrong filters by wrong ones.
+                self.by_api(subject, false).await?.unwrap_or_default()
+            }
+            Some(found) => found,
+            None => self.by_tag(subject).await?,
+        };
+        let mut listing = Listing::default();
+        let mut opened = 0;
+        for candidate in std::mem::take(&mut referrers.candidates) {
+            if says_signature(&candidate) && !candidate.annotations.is_empty() {
+                listing.signatures.push(candidate);
+                continue;
+            }
+            opened += 1;
+            if opened > limits::OPENED_REFERRERS {
+                return Err(self.too_many("referrers of no type", limits::OPENED_REFERRERS));
+            }
+            self.open(subject, candidate, &mut listing).await?;
+        }
+        Ok(listing)
+    }
+
+    /// Looks into a manifest of which the registry does not say enough.
+    async fn open(
+        &self,
+        subject: &Descriptor,
+        candidate: Descriptor,
+        listing: &mut Listing,
+    ) -> Result<(), RemoteError> {
+        let read = self.pull(&candidate, Content::Manifest).await;
+        let what = || format!("manifest {}", candidate.digest);
+        match read.and_then(|bytes| self.parse::<Manifest>(&bytes, what)) {
+            Ok(manifest) if manifest.is_signature_of(subject) => {
+                let mut listed = candidate.without_annotations();
+                listed.artifact_type = Some(SIGNATURE_MEDIA_TYPE.to_owned());
+                listed.annotations = manifest.annotations;
+                listing.signatures.push(listed);
+            }
+            Ok(_) => {}
+            // The next ones would not be read either.
+            Err(error) if error.ends_it() => return Err(error),
+            Err(error) => {
+                listing.unreadable.push(Unreadable { descriptor: candidate, error: error.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the referrers API, page by page. `None`: the registry has none.
+    async fn by_api(
+        &self,
+        subject: &Descriptor,
+        filter: bool,
+    ) -> Result<Option<Referrers>, RemoteError> {
+        let mut url = self.url(["referrers", subject.digest.as_str()]);
+        if filter {
+            url.query_pairs_mut().append_pair("artifactType", SIGNATURE_MEDIA_TYPE);
+        }
+        let action = || format!("list what refers to {}", subject.digest);
+        let http = |source| RemoteError::Http { repository: self.name(), action: action(), source };
+        let mut referrers = Referrers::default();
+        let mut seen = BTreeSet::new();
+        for _ in 0..limits::REFERRERS_PAGES {
+            let request = Request::new(Method::Get, &url, limits::REFERRERS_PAGE_BYTES);
+            let request = with_header(request, ACCEPT, INDEX_TYPE);
+            let page = self.ask(&request, Access::Pull, action).await?;
+            match page.status {
+                200 if page.media_type().as_deref() == Some(INDEX_MEDIA_TYPE) => {}
+                // Quay's 400, and others' way to say that they do not know this path. Some give a web page.
+                200 | 400 | 404 | 405 | 501 if seen.is_empty() => return Ok(None),
+                _ => return Err(self.refused(action(), page)),
+            }
+            let filters = page.header(FILTERS_APPLIED).unwrap_or_default();
+            referrers.is_filtered |=
+                filters.split(',').any(|applied| applied.trim() == "artifactType");
+            let index: Index = self.parse(&page.body, || "list of referrers".to_owned())?;
+            self.collect(&mut referrers, index, page.body.len())?;
+            let server = self.registry.inner.session.server();
+            let Some(next) = page.next_page(server).map_err(http)? else {
+                return Ok(Some(referrers));
+            };
+            seen.insert(url);
+            if seen.contains(&next) {
+                return Err(http(page.bad("a next page that it gave before")));
+            }
+            url = next;
+        }
+        Err(self.too_many("pages of referrers", limits::REFERRERS_PAGES))
+    }
+
+    /// Reads the index at the referrers tag. What is no index lists nothing.
+    async fn by_tag(&self, subject: &Descriptor) -> Result<Referrers, RemoteError> {
+        let mut referrers = Referrers::default();
+        if let Tagged::Index(index) = self.tagged(subject, Access::Pull).await? {
+            self.collect(&mut referrers, index, 0)?;
+        }
+        Ok(referrers)
+    }
+
+    pub(super) async fn tagged(
+        &self,
+        subject: &Descriptor,
+        access: Access,
+    ) -> Result<Tagged, RemoteError> {
+        let tag = referrers_tag(&subject.digest);
+        let Ok(served) = self.served_manifest(&tag, None, access).await? else {
+            return Ok(Tagged::Nothing);
+        };
+        // GitLab takes the tag for the digest that it is made from, and gives the artifact itself.
+        if subject.digest.matches(&served.bytes) {
+            return Ok(Tagged::Nothing);
+        }
+        if served.media_type != INDEX_MEDIA_TYPE {
+            return Ok(Tagged::Other(served.media_type));
+        }
+        let what = || format!("index of referrers at tag {tag}");
+        Ok(Tagged::Index(self.parse(&served.bytes, what)?))
+    }
+
+    fn collect(
+        &self,
+        referrers: &mut Referrers,
+        index: Index,
+        bytes: usize,
+    ) -> Result<(), RemoteError> {
+        referrers.listed += index.manifests.len();
+        referrers.bytes += bytes;
+        if referrers.listed > limits::REFERRERS {
+            return Err(self.too_many("referrers", limits::REFERRERS));
+        }
+        if referrers.bytes > limits::REFERRERS_BYTES {
+            return Err(self.too_many("bytes of referrers", limits::REFERRERS_BYTES));
+        }
+        for listed in index.manifests {
+            let listed = listed.descriptor;
+            if may_be_signature(&listed) && referrers.seen.insert(listed.digest.clone()) {
+                referrers.candidates.push(listed);
+            }
+        }
+        Ok(())
+    }
+
+    fn too_many(&self, what: &'static str, limit: usize) -> RemoteError {
+        RemoteError::TooMany { repository: self.name(), what, limit }
+    }
+}
+
+impl RemoteError {
+    /// Whether asking on would end the same way.
+    fn ends_it(&self) -> bool {
+        matches!(self.kind(), RepositoryErrorKind::Denied | RepositoryErrorKind::Unavailable)
+    }
+
+    /// Whether the registry, or its token service, refuses.
+    pub(super) const fn is_denied(&self) -> bool {
+        matches!(self, Self::Http { source: HttpError::Denied { .. }, .. })
+    }
+}
+
+fn says_signature(listed: &Descriptor) -> bool {
+    listed.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
+}
+
+/// Whether a manifest is listed as a signature, or as nothing in particular.
+fn may_be_signature(listed: &Descriptor) -> bool {
+    let artifact_type = listed.artifact_type.as_deref().unwrap_or_default();
+    listed.media_type == MANIFEST_MEDIA_TYPE
+        && (says_signature(listed) || EMPTY_TYPES.contains(&artifact_type))
+}
+
+/// The tag of the index of what refers to a digest.
+pub(super) fn referrers_tag(digest: &Digest) -> String {
+    let encoded: String = digest.hex().chars().take(64).collect();
+    format!("{}-{encoded}", digest.algorithm().digest_prefix())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::HashAlgorithm;
+
+    #[test]
+    fn referrers_tags_have_at_most_64_digits() {
+        for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha512] {
+            let digest = Digest::of(hash, b"{}");
+            let tag = referrers_tag(&digest);
+            let (prefix, hex) = tag.split_once('-').unwrap();
+            assert_eq!((prefix, hex.len()), (hash.digest_prefix(), 64));
+            assert!(digest.hex().starts_with(hex));
+        }
+    }
+}
