@@ -53,6 +53,7 @@ mod pki;
 mod plugin_spec;
 #[cfg(test)]
 mod policy_commands;
+mod registries;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]

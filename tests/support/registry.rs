@@ -1,8 +1,15 @@
-//! A registry without the referrers API: Debian's docker-registry 2.8.
+//! Registries: Debian's docker-registry 2.8, which has no referrers API, and ferro-oci-server, which has it.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+};
 
+use ferro_oci_server::{Config, build_app};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::{command::Run, component::Component, http, layout::Layout, server::Server};
 
@@ -13,24 +20,46 @@ pub(crate) struct Registry {
     _configuration: TempDir,
 }
 
+/// Of the password, by bcrypt.
+const HASH: &str = "$2b$04$abcdefghijklmnopqrstuuV3duMsC0HpUex6N9qapiuOHHWkwRXVm";
+
 impl Registry {
+    /// The user, and the password.
+    pub(crate) const USER: (&str, &str) = ("me", "hunter2");
+
     /// A registry for one test.
     pub(crate) fn or_skip() -> Option<Self> {
+        let is_ready = |port| {
+            http::request(port, "GET", "/v2/", &[], b"").is_ok_and(|answer| answer.status == 200)
+        };
+        Self::start("", "", is_ready)
+    }
+
+    /// One that asks for user and password, by TLS with `server.crt` and `server.key` of a folder.
+    pub(crate) fn with_password_or_skip(certificates: &Path) -> Option<Self> {
+        let htpasswd = certificates.join("htpasswd");
+        fs::write(&htpasswd, format!("{}:{HASH}\n", Self::USER.0)).unwrap();
+        let auth = format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", htpasswd.display());
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let tls = format!(", tls: {{certificate: {certificate}, key: {key}}}");
+        Self::start(&auth, &tls, |port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+    }
+
+    fn start(auth: &str, tls: &str, is_ready: impl Fn(u16) -> bool) -> Option<Self> {
         let program = Component::DockerRegistry.or_skip()?;
         let configuration = TempDir::new().unwrap();
         let path = configuration.path().join("registry.yml");
         let command = |port: u16| {
             let yaml = format!(
                 "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-                 storage: {{inmemory: {{}}, delete: {{enabled: true}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
+                 storage: {{inmemory: {{}}, delete: {{enabled: true}}}}\n{auth}\
+                 http: {{addr: '127.0.0.1:{port}'{tls}}}\n"
             );
             fs::write(&path, yaml).unwrap();
             let mut command = Command::new(program);
             command.arg("serve").arg(&path);
             command
-        };
-        let is_ready = |port| {
-            http::request(port, "GET", "/v2/", &[], b"").is_ok_and(|answer| answer.status == 200)
         };
         Some(Self { server: Server::start(command, is_ready), _configuration: configuration })
     }
@@ -38,6 +67,10 @@ impl Registry {
     /// Host and port, as references have them.
     pub(crate) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.server.port())
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.server.port()
     }
 
     /// Copies an artifact in, and gives its reference by digest; `None` where skopeo is not there.
@@ -50,5 +83,39 @@ impl Registry {
             .finish()
             .expect_status(0);
         Some(format!("{name}@{}", layout.digest()))
+    }
+}
+
+/// An empty registry in this process, on plain HTTP, which ends with its value.
+#[derive(Debug)]
+pub(crate) struct ReferrersRegistry {
+    port: u16,
+    _runtime: Runtime,
+}
+
+impl ReferrersRegistry {
+    pub(crate) fn start() -> Self {
+        let config = Config { listen: String::new(), storage_dir: None };
+        let app = build_app(config.blob_store().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap();
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, app).await
+        });
+        Self { port, _runtime: runtime }
+    }
+
+    /// Host and port, as references have them.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
     }
 }
