@@ -186,11 +186,11 @@ pub const OPENED_REFERRERS: usize = 1000;
 /// How long it may take another writer of a referrers index from reading to writing, where it is not known better.
 pub const INDEX_SETTLE: Duration = Duration::from_millis(25);
 
-/// The longest that [`INDEX_SETTLE`] grows to, doubling each time that another writer won.
-pub const INDEX_SETTLE_MAX: Duration = Duration::from_secs(1);
+/// The longest that [`INDEX_SETTLE`] grows to, doubling each time that another writer was seen.
+pub const INDEX_SETTLE_MAX: Duration = Duration::from_millis(400);
 
-/// How often an entry is added to a referrers index that others replace.
-pub const INDEX_WRITES: u32 = 20;
+/// How often a referrers index that others write is looked at, before its writer gives up.
+pub const INDEX_ROUNDS: u32 = 16;
 
 /// Repositories in the lists of one server. Each is held in memory.
 pub const SERVER_REPOSITORIES: usize = 1_000_000;

@@ -4,7 +4,7 @@ use std::{
     fs, io,
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -241,14 +241,16 @@ fn writers_of_one_index_at_the_same_time_lose_nothing() {
     let Some(registry) = Registry::or_skip() else { return };
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let artifact = wait(push_artifact(&repository(&registry.host()), b"content"));
+    let start = Barrier::new(WRITERS);
+    let write = || {
+        let (manifest, envelope) = signature(&pki, &artifact, EnvelopeFormat::Jws);
+        // Connections of its own, as another process has them.
+        let repository = repository(&registry.host());
+        start.wait();
+        wait(repository.push_signature(&manifest, &envelope)).unwrap()
+    };
     let pushed: Vec<Descriptor> = thread::scope(|scope| {
-        let write = |_| {
-            let (manifest, envelope) = signature(&pki, &artifact, EnvelopeFormat::Jws);
-            // Connections of its own, as another process has them.
-            let repository = repository(&registry.host());
-            scope.spawn(move || wait(repository.push_signature(&manifest, &envelope)).unwrap())
-        };
-        let writers: Vec<_> = (0..WRITERS).map(write).collect();
+        let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(write)).collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
     let listed = wait(repository(&registry.host()).signatures(&artifact)).unwrap().signatures;

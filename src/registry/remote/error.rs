@@ -129,7 +129,8 @@ pub enum RemoteError {
     },
     /// The signature is stored and not listed, as others replaced the index each time.
     #[error(
-        "index of referrers at tag {tag} of {repository} lost {manifest} each of {tries} times: others write it"
+        "index of referrers at tag {tag} of {repository} lost {manifest} each of {rounds} times: others write it",
+        rounds = limits::INDEX_ROUNDS
     )]
     Overwritten {
         /// Registry and repository.
@@ -138,8 +139,6 @@ pub enum RemoteError {
         tag: String,
         /// What it should list.
         manifest: Digest,
-        /// How often it was written.
-        tries: u32,
     },
 }
 

@@ -4,6 +4,7 @@
 //! and what it lists is bounded. Credentials, redirects and plain HTTP are as [`http`](crate::http) tells.
 
 mod error;
+mod index;
 mod pull;
 mod push;
 mod referrers;

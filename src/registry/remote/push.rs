@@ -1,27 +1,17 @@
 //! What is written: blobs first, then the manifest that names them, then, where the registry has no referrers API,
-//! the index at the referrers tag (distribution specification, "Pushing Manifests with Subject").
+//! its entry at the referrers tag (distribution specification, "Pushing Manifests with Subject").
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, sleep};
 
-use super::{
-    Access, RemoteError, RemoteRepository,
-    referrers::{Tagged, referrers_tag},
-    with_header,
-};
+use super::{Access, RemoteError, RemoteRepository, with_header};
 use crate::{
     algorithm::HashAlgorithm,
-    crypto,
     http::{Answer, Method, Request},
     limits,
-    oci::{
-        Descriptor, Digest, EMPTY_CONFIG, INDEX_MEDIA_TYPE, Index, Listed, MANIFEST_MEDIA_TYPE,
-        Manifest,
-    },
-    registry::RepositoryErrorKind,
+    oci::{Descriptor, Digest, EMPTY_CONFIG, MANIFEST_MEDIA_TYPE, Manifest},
 };
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -137,7 +127,7 @@ impl RemoteRepository {
         self.ask(&with_header(request, CONTENT_TYPE, OCTETS), Access::Push, action).await
     }
 
-    async fn put_manifest(
+    pub(super) async fn put_manifest(
         &self,
         media_type: &str,
         bytes: &[u8],
@@ -156,68 +146,11 @@ impl RemoteRepository {
         if answer.status == 201 { Ok(answer) } else { Err(self.refused(action(), answer)) }
     }
 
-    /// Adds to the index at the referrers tag, which others may be writing, too. It cannot be locked: whoever
-    /// read it before this one wrote it will write it without this entry. So it is read once more when they must be
-    /// done, and written again if need be.
-    async fn list_by_tag(
+    pub(super) fn to_json(
         &self,
-        subject: &Descriptor,
-        listed: Descriptor,
-    ) -> Result<(), RemoteError> {
-        let tag = referrers_tag(&subject.digest);
-        let mut settle = limits::INDEX_SETTLE;
-        let mut busy = None;
-        for written in 0..=limits::INDEX_WRITES {
-            let begun = Instant::now();
-            let mut index = match self.tagged(subject, Access::Push).await? {
-                Tagged::Nothing => Index::default(),
-                Tagged::Index(index) => index,
-                Tagged::Other(media_type) => {
-                    return Err(RemoteError::NotAnIndex {
-                        repository: self.name(),
-                        tag,
-                        media_type,
-                    });
-                }
-            };
-            if index.manifests.iter().any(|known| known.descriptor.digest == listed.digest) {
-                return Ok(());
-            }
-            if written == limits::INDEX_WRITES {
-                break;
-            }
-            index.manifests.push(Listed::from(listed.clone()));
-            busy = match self.write_index(&index, &tag).await {
-                Ok(()) => None,
-                Err(error) if error.kind() == RepositoryErrorKind::Unavailable => Some(error),
-                Err(error) => return Err(error),
-            };
-            // Another writer takes as long from reading to writing as this one, or some time longer.
-            sleep(random_up_to_twice(settle.max(begun.elapsed().saturating_mul(3)))).await;
-            settle = settle.saturating_mul(2).min(limits::INDEX_SETTLE_MAX);
-        }
-        let overwritten = || RemoteError::Overwritten {
-            repository: self.name(),
-            tag,
-            manifest: listed.digest,
-            tries: limits::INDEX_WRITES,
-        };
-        Err(busy.unwrap_or_else(overwritten))
-    }
-
-    /// Writes an index once: by a second try it would be out of date. Where the registry is busy, the next round has
-    /// another.
-    async fn write_index(&self, index: &Index, tag: &str) -> Result<(), RemoteError> {
-        let bytes = self.to_json(index, "index of referrers")?;
-        if bytes.len() > limits::MANIFEST_BYTES {
-            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            return Err(RemoteError::TooLarge { what: "index of referrers".to_owned(), size });
-        }
-        self.put_manifest(INDEX_MEDIA_TYPE, &bytes, tag, 1).await?;
-        Ok(())
-    }
-
-    fn to_json(&self, value: &impl Serialize, what: &str) -> Result<Vec<u8>, RemoteError> {
+        value: &impl Serialize,
+        what: &str,
+    ) -> Result<Vec<u8>, RemoteError> {
         serde_json::to_vec(value).map_err(|error| self.malformed(what.to_owned(), &error))
     }
 }
@@ -229,10 +162,4 @@ impl Referrer {
         let artifact_type = own.or_else(|| self.config.map(|config| config.media_type));
         Descriptor { artifact_type, annotations: self.annotations, ..pushed.clone() }
     }
-}
-
-/// At least the time, so that those who collided do not do so again.
-fn random_up_to_twice(time: Duration) -> Duration {
-    let random = f64::from(u32::from_le_bytes(crypto::random())) / f64::from(u32::MAX);
-    time.mul_f64(1.0 + random)
 }
