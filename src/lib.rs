@@ -37,7 +37,7 @@
 //! |---|---|
 //! | (none) | envelopes, certificates, signing with local keys, image layouts; no network, no runtime |
 //! | `aws` | keys of AWS KMS |
-//! | `net` | what is read from servers over HTTP |
+//! | `net` | registries, and what else is read from servers over HTTP |
 //! | `cli` (default) | the executable and the plugin protocol |
 //! | `testing` | keys and certificates in memory, for tests |
 

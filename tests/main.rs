@@ -39,6 +39,7 @@ mod hostile_certificates;
 mod hostile_envelopes;
 #[cfg(test)]
 mod hostile_timestamps;
+mod hostile_registries;
 #[cfg(test)]
 mod interop;
 #[cfg(test)]

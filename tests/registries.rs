@@ -250,6 +250,10 @@ fn writers_of_one_index_at_the_same_time_lose_nothing() {
         wait(repository.push_signature(&manifest, &envelope)).unwrap()
     };
     let pushed: Vec<Descriptor> = thread::scope(|scope| {
+        #[expect(
+            clippy::needless_collect,
+            reason = "all are to be started before one is waited for"
+        )]
         let writers: Vec<_> = (0..WRITERS).map(|_| scope.spawn(write)).collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });

@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     /// Who answered, after all redirects.
     pub(crate) url: Url,
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// Empty unless the status is 200.
     pub(crate) body: Vec<u8>,
     /// What came with another status, for people.

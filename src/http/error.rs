@@ -56,7 +56,7 @@ pub enum HttpError {
         reason: String,
     },
     /// Overloaded or down, and still so after the last try.
-    #[error("{url} is unavailable after {tries} tries: HTTP status {status}: {reason}")]
+    #[error("{url} is unavailable after {}: HTTP status {status}: {reason}", times(*tries))]
     Unavailable {
         /// What was asked.
         url: String,
@@ -68,7 +68,7 @@ pub enum HttpError {
         reason: String,
     },
     /// No connection.
-    #[error("{url} could not be reached in {tries} tries")]
+    #[error("{url} could not be reached in {}", times(*tries))]
     Unreachable {
         /// What was asked.
         url: String,
@@ -79,7 +79,7 @@ pub enum HttpError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// A connection that ended before the whole answer had come.
-    #[error("{url} gave no whole answer in {tries} tries")]
+    #[error("{url} gave no whole answer in {}", times(*tries))]
     Broken {
         /// What was asked.
         url: String,
@@ -172,4 +172,8 @@ impl HttpError {
             _ => HttpErrorKind::Other,
         }
     }
+}
+
+fn times(tries: u32) -> String {
+    if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") }
 }

@@ -141,6 +141,12 @@ impl Answer {
         self
     }
 
+    /// Leaves the body out, as an answer to HEAD does, and tells its length all the same.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.body.clear();
+        self
+    }
+
     /// Keeps the connection after the last byte.
     pub(crate) const fn and_hangs(mut self) -> Self {
         self.then = Then::Hang;

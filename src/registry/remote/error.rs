@@ -153,6 +153,7 @@ impl RemoteError {
                 HttpError::TooLarge { .. } | HttpError::BadAnswer { .. } => {
                     RepositoryErrorKind::BadContent
                 }
+                HttpError::Status { status: 404, .. } => RepositoryErrorKind::NotFound,
                 _ => match source.kind() {
                     HttpErrorKind::Denied => RepositoryErrorKind::Denied,
                     HttpErrorKind::Unavailable => RepositoryErrorKind::Unavailable,
