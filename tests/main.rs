@@ -37,9 +37,9 @@ mod examples;
 mod hostile_certificates;
 #[cfg(test)]
 mod hostile_envelopes;
+mod hostile_registries;
 #[cfg(test)]
 mod hostile_timestamps;
-mod hostile_registries;
 #[cfg(test)]
 mod interop;
 #[cfg(test)]

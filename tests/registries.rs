@@ -22,10 +22,11 @@ use notation_sdk::{
         Content, Listing, Repository, RepositoryErrorKind, RepositoryFuture,
         remote::{RemoteOptions, RemoteRegistry, RemoteRepository},
     },
+    revocation::Evidence,
     sign_envelope,
     testing::{TestPki, ready},
     trust::{OciPolicy, TrustAnchors},
-    verify::{Accepted, Verifier},
+    verify::{Accepted, Revocation, Verifier},
 };
 use serde_json::{Value, json};
 use time::{UtcDateTime, macros::utc_datetime};
@@ -124,7 +125,10 @@ fn sign_and_verify(host: &str, options: impl Fn() -> RemoteOptions) -> Descripto
             assert_eq!(listed.artifact_type.as_deref(), Some(SIGNATURE_MEDIA_TYPE));
 
             let one = One { repository: &repository, listed };
-            let verifier = Verifier::new(&policy.statements[0].statement, &anchors, NOW);
+            let evidence = Evidence::new();
+            let offline = Revocation::Offline(&evidence);
+            let statement = &policy.statements[0].statement;
+            let verifier = Verifier::new(statement, &anchors, offline, NOW);
             let verified = verifier.verify(&one, &artifact).await.unwrap();
             assert!(matches!(verified.accepted, Accepted::Verified(_)), "{verified:?}");
         }
