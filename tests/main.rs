@@ -37,6 +37,7 @@ mod examples;
 mod hostile_certificates;
 #[cfg(test)]
 mod hostile_envelopes;
+#[cfg(test)]
 mod hostile_registries;
 #[cfg(test)]
 mod hostile_timestamps;
@@ -54,7 +55,10 @@ mod pki;
 mod plugin_spec;
 #[cfg(test)]
 mod policy_commands;
+#[cfg(test)]
 mod registries;
+#[cfg(test)]
+mod registry_commands;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]

@@ -2,9 +2,14 @@
 
 use std::{fmt, io};
 
-use super::failure::{Exit, Failure};
+use super::{
+    block_on,
+    failure::{Exit, Failure},
+    output,
+    registry::RegistryArgs,
+};
 use crate::{
-    oci::Descriptor,
+    oci::{Descriptor, Reference, ReferenceError},
     registry::{Content, Repository, RepositoryError, RepositoryErrorKind, layout::ImageLayout},
 };
 
@@ -14,56 +19,103 @@ pub(super) const STDIN: &str = "-";
 /// Which artifact
 #[derive(Debug, clap::Args)]
 pub(super) struct ArtifactArgs {
-    /// The artifact: PATH@DIGEST or PATH:TAG, where PATH is the folder or the tar of an image layout, or /dev/stdin;
-    /// PATH alone, or -, where the layout holds one artifact
+    /// The artifact: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
+    /// where PATH is the folder or the tar of an image layout, or /dev/stdin; PATH alone, or -, where the layout
+    /// holds one artifact
     reference: String,
-    /// Take the artifact and its signatures from an image layout; registries are not reached yet
-    #[arg(long, required = true)]
+    /// Take the artifact and its signatures from an image layout
+    #[arg(long)]
     oci_layout: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
 }
 
 /// An artifact that is there.
 #[derive(Debug)]
 pub(super) struct OpenArtifact {
-    pub(super) repository: ImageLayout,
+    pub(super) repository: Box<dyn Repository>,
     pub(super) descriptor: Descriptor,
+    /// The layout's path, or registry and repository.
+    name: String,
 }
 
 impl ArtifactArgs {
     /// Finds the artifact. Its bytes are not read.
     pub(super) fn open(&self) -> Result<OpenArtifact, Failure> {
-        OpenArtifact::open(&self.reference)
+        self.open_to_sign(false)
+    }
+
+    /// The same, with what a writer says of a registry.
+    pub(super) fn open_to_sign(&self, force_referrers_tag: bool) -> Result<OpenArtifact, Failure> {
+        if self.oci_layout {
+            OpenArtifact::in_layout(&self.reference)
+        } else {
+            OpenArtifact::in_registry(&parse(&self.reference)?, &self.registry, force_referrers_tag)
+        }
     }
 }
 
+/// A reference to a registry.
+pub(super) fn parse(reference: &str) -> Result<Reference, Failure> {
+    reference.parse().map_err(|error: ReferenceError| {
+        Failure::new(Exit::Usage, error).hint("--oci-layout reads image layouts")
+    })
+}
+
 impl OpenArtifact {
-    /// Finds the artifact. Its bytes are not read.
-    pub(super) fn open(reference: &str) -> Result<Self, Failure> {
+    /// Finds an artifact in an image layout.
+    pub(super) fn in_layout(reference: &str) -> Result<Self, Failure> {
         let (path, reference) = split(reference);
         let layout = match path {
             STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
             path => ImageLayout::open(path),
         };
-        let repository = layout.map_err(RepositoryError::from)?;
+        let layout = layout.map_err(RepositoryError::from)?;
         let descriptor = match reference {
-            Some(reference) => repository.resolve(reference),
-            None => repository.only_artifact(),
+            Some(reference) => layout.resolve(reference),
+            None => layout.only_artifact(),
         };
         let descriptor = descriptor.map_err(RepositoryError::from)?;
-        Ok(Self { repository, descriptor })
+        let name = layout.path().display().to_string();
+        Ok(Self { repository: Box::new(layout), descriptor, name })
+    }
+
+    /// Finds an artifact in a registry. A tag is resolved once.
+    pub(super) fn in_registry(
+        reference: &Reference,
+        registry: &RegistryArgs,
+        force_referrers_tag: bool,
+    ) -> Result<Self, Failure> {
+        let wanted = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => {
+                let message = format!("{reference} names neither a tag nor a digest");
+                return Err(Failure::message(Exit::Usage, message));
+            }
+        };
+        let repository = registry.open(reference, force_referrers_tag)?;
+        let descriptor = block_on(Repository::resolve(&repository, wanted))??;
+        if reference.digest().is_none() {
+            output::note(&format!(
+                "note: {reference} is {} now; tags move, digests do not",
+                descriptor.digest
+            ));
+        }
+        let name = repository.name();
+        Ok(Self { repository: Box::new(repository), descriptor, name })
     }
 
     /// Shows that the artifact's manifest is there and has its digest.
     pub(super) async fn check(&self) -> Result<(), Failure> {
-        let repository: &dyn Repository = &self.repository;
-        repository.read(&self.descriptor, Content::Manifest).await?;
+        self.repository.read(&self.descriptor, Content::Manifest).await?;
         Ok(())
     }
 }
 
 impl fmt::Display for OpenArtifact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.repository.path().display(), self.descriptor.digest)
+        write!(f, "{}@{}", self.name, self.descriptor.digest)
     }
 }
 
@@ -84,6 +136,7 @@ impl From<RepositoryErrorKind> for Exit {
 fn split(reference: &str) -> (&str, Option<&str>) {
     if let Some((path, digest)) = reference.rsplit_once('@')
         && digest.contains(':')
+        && !digest.contains('/')
     {
         return (path, Some(digest));
     }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     oci::{Descriptor, Digest, SIGNATURE_MEDIA_TYPE},
-    registry::{Listing, Repository},
+    registry::Listing,
     verify::{SignatureSource, read_signature},
 };
 
@@ -84,7 +84,8 @@ impl Row {
     async fn read(artifact: &OpenArtifact, listed: &Descriptor) -> Self {
         let mut source = SignatureSource::new(listed.digest.clone());
         let read =
-            read_signature(&artifact.repository, &artifact.descriptor, listed, &mut source).await;
+            read_signature(artifact.repository.as_ref(), &artifact.descriptor, listed, &mut source)
+                .await;
         let (content, error) = match read {
             Ok(envelope) => (Some(EnvelopeReport::new(&envelope)), None),
             Err(refusal) => (None, Some(Failure::from(refusal).one_line())),

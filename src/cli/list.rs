@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     oci::{CREATED_ANNOTATION, Descriptor, Digest, SIGNATURE_MEDIA_TYPE, thumbprints},
-    registry::{Listing, Repository, Unreadable},
+    registry::{Listing, Unreadable},
 };
 
 /// List the signatures of an artifact. None of them is verified.

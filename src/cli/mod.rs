@@ -4,6 +4,7 @@ mod args;
 mod artifact;
 mod blob;
 mod cert;
+mod credentials;
 mod dct;
 mod envelope_report;
 mod failure;
@@ -15,6 +16,7 @@ mod output;
 mod plugin;
 mod policy;
 mod quickstart;
+mod registry;
 mod revocation;
 mod sign;
 mod signing;
@@ -23,9 +25,10 @@ mod verdict;
 mod verify;
 mod version;
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{env, ffi::OsString, process::ExitCode, sync::OnceLock};
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::plugin::is_protocol_command;
 use failure::{Exit, Failure};
@@ -125,14 +128,16 @@ impl Command {
 /// What a command gives.
 type Outcome = Result<(), Failure>;
 
-/// Runs the one future of a command that reaches a key service.
+/// Runs what reaches a service. All of a command runs on one runtime, to which its connections belong; nothing
+/// ends it but the process, as that would wait for a name resolver that hangs.
 fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime.block_on(future));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Other, error))?;
-    let output = runtime.block_on(future);
-    // Dropping it would wait for a name resolver that hangs.
-    runtime.shutdown_background();
-    Ok(output)
+    Ok(RUNTIME.get_or_init(|| runtime).block_on(future))
 }

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     config,
     oci::{Descriptor, Digest, Manifest},
-    registry::Repository,
     x509::Rfc3339,
 };
 
@@ -33,6 +32,9 @@ pub(super) struct Args {
     /// How the manifest says that it is a signature
     #[arg(long, value_enum, default_value_t = ManifestForm::Config, value_name = "FORM")]
     signature_manifest: ManifestForm,
+    /// List the signature in the index at the referrers tag also where the registry has the referrers API
+    #[arg(long, conflicts_with = "oci_layout")]
+    force_referrers_tag: bool,
     #[command(flatten)]
     pub(super) output: OutputArgs,
 }
@@ -61,7 +63,7 @@ struct Report {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let artifact = self.artifact.open()?;
+        let artifact = self.artifact.open_to_sign(self.force_referrers_tag)?;
         block_on(artifact.check())??;
         let signer = self.signer.open()?;
         let envelope = signer.sign(&artifact.descriptor)?;

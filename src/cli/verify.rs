@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use super::{
     Outcome,
     args::{self, MaxSignatures, OutputArgs, ToArgs},
-    artifact::OpenArtifact,
+    artifact::{self, OpenArtifact},
     block_on,
     failure::{Exit, Failure},
     output, policy,
+    registry::RegistryArgs,
     revocation::RevocationArgs,
     verdict::{Report, StoreArgs},
 };
@@ -16,23 +17,26 @@ use crate::{
     fs, limits,
     oci::Descriptor,
     registry::Repository,
-    trust::{OciPolicy, RegistryScope},
+    trust::{OciPolicy, RegistryScope, ScopeError},
     verify::{Record, RecordingRepository, Revocation, Verifier, VerifyError},
 };
 
 /// Verify the signatures of an artifact under the trust policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The artifact: PATH@DIGEST or PATH:TAG, where PATH is the folder or the tar of an image layout, or /dev/stdin;
-    /// PATH alone, or -, where the layout holds one artifact
+    /// The artifact: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
+    /// where PATH is the folder or the tar of an image layout, or /dev/stdin; PATH alone, or -, where the layout
+    /// holds one artifact
     #[arg(required_unless_present = "replay")]
     reference: Option<String>,
-    /// Take the artifact and its signatures from an image layout; registries are not reached yet
-    #[arg(long, required_unless_present = "replay")]
+    /// Take the artifact and its signatures from an image layout
+    #[arg(long, requires = "scope")]
     oci_layout: bool,
-    /// The repository that the artifact is judged as, such as registry.example/team/app
-    #[arg(long, value_name = "REPOSITORY", required_unless_present = "replay")]
+    /// The repository that an artifact of a layout is judged as, such as registry.example/team/app
+    #[arg(long, value_name = "REPOSITORY")]
     scope: Option<RegistryScope>,
+    #[command(flatten)]
+    registry: RegistryArgs,
     /// Metadata that has to be signed; may be repeated
     #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
     user_metadata: Vec<(String, String)>,
@@ -54,14 +58,33 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
+        let usage = |text: &str| Failure::message(Exit::Usage, text);
         match (&self.replay, &self.reference, &self.scope) {
             (Some(record), ..) => self.replay(record),
-            (None, Some(reference), Some(scope)) => self.verify(reference, scope),
-            _ => Err(Failure::message(Exit::Usage, "neither an artifact nor a record is named")),
+            (None, Some(reference), Some(scope)) if self.oci_layout => {
+                self.verify(scope, || OpenArtifact::in_layout(reference))
+            }
+            (None, Some(reference), None) => {
+                let reference = artifact::parse(reference)?;
+                let repository = format!("{}/{}", reference.registry(), reference.repository());
+                let scope: RegistryScope = repository
+                    .parse()
+                    .map_err(|error: ScopeError| Failure::new(Exit::Usage, error))?;
+                self.verify(&scope, || OpenArtifact::in_registry(&reference, &self.registry, false))
+            }
+            (None, Some(_), Some(_)) => {
+                Err(usage("--scope is for image layouts: an artifact of a registry has its own"))
+            }
+            (None, None, _) => Err(usage("neither an artifact nor a record is named")),
         }
     }
 
-    fn verify(&self, reference: &str, scope: &RegistryScope) -> Outcome {
+    /// Verifies the artifact that `open` finds, once there is a policy to verify it by.
+    fn verify(
+        &self,
+        scope: &RegistryScope,
+        open: impl FnOnce() -> Result<OpenArtifact, Failure>,
+    ) -> Outcome {
         let user_metadata = args::user_metadata(&self.user_metadata)?;
         let to = self.record.as_deref().map(ToArgs::new);
         to.as_ref().map_or(Ok(()), ToArgs::check)?;
@@ -71,7 +94,7 @@ impl Args {
             return Err(Failure::message(Exit::NotConfigured, message));
         };
         let statement = &found.statement;
-        let artifact = OpenArtifact::open(reference)?;
+        let artifact = open()?;
         block_on(artifact.check())??;
         let mut report =
             Report::new(&artifact, statement).of(&artifact.descriptor.digest).under(scope);
@@ -82,7 +105,7 @@ impl Args {
             Verifier::new(statement, &anchors, revocation.revocation(), revocation.at);
         verifier.max_signatures = self.max.get();
         verifier.user_metadata.clone_from(&user_metadata);
-        let repository = RecordingRepository::new(&artifact.repository);
+        let repository = RecordingRepository::new(artifact.repository.as_ref());
         judge(&verifier, &repository, &artifact.descriptor, &mut report)?;
         self.max.warn(report.untried());
         if let Some(to) = to {

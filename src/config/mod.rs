@@ -143,6 +143,14 @@ pub fn docker_folder() -> Option<PathBuf> {
     variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(absolute("HOME")?.join(".docker")))
 }
 
+/// Podman's file of credentials: `$REGISTRY_AUTH_FILE`, else `containers/auth.json` in the folder of the session
+/// (containers-auth.json(5)).
+#[must_use]
+pub fn podman_credentials() -> Option<PathBuf> {
+    let session = || Some(absolute("XDG_RUNTIME_DIR")?.join("containers").join("auth.json"));
+    variable("REGISTRY_AUTH_FILE").map(PathBuf::from).or_else(session)
+}
+
 fn absolute(name: &str) -> Option<PathBuf> {
     variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -6,19 +6,18 @@ use std::{
     time::Duration,
 };
 
-use docker_credential::{CredentialRetrievalError, DockerCredential};
 use zeroize::Zeroizing;
 
 use super::host_of;
 use crate::{
     cli::{
+        credentials,
         failure::{Exit, Failure},
-        output,
     },
     config,
     dct::{
         Gun,
-        client::{Client, ClientOptions, Credential},
+        client::{Client, ClientOptions},
     },
     fs, limits,
 };
@@ -127,7 +126,7 @@ impl ServerArgs {
         let mut options = ClientOptions::new(server);
         options.root_certificates = root_certificates;
         options.identity = identity;
-        options.credential = credential(registry);
+        options.credential = credentials::of_docker(registry);
         options.timeout = Duration::from_secs(self.timeout);
         // Some registries serve unsigned images to clients of this name only.
         options.user_agent = concat!("notation-kms/", env!("CARGO_PKG_VERSION")).to_owned();
@@ -165,39 +164,4 @@ impl TlsFiles {
         files.roots.sort();
         Ok(files)
     }
-}
-
-/// What docker has stored for a registry, itself or through a credential helper.
-fn credential(registry: &str) -> Option<Credential> {
-    let file = config::docker_folder()?.join("config.json");
-    let bytes = match fs::read_bounded(&file, limits::CONFIG_FILE_BYTES) {
-        Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) if error.is_not_found() => return None,
-        Err(error) => return no_credential(registry, &error.to_string()),
-    };
-    match docker_credential::get_credential_from_reader(bytes.as_slice(), registry) {
-        Ok(DockerCredential::UsernamePassword(username, password)) => {
-            Some(Credential::Basic { username, password: Zeroizing::new(password) })
-        }
-        Ok(DockerCredential::IdentityToken(token)) => {
-            Some(Credential::IdentityToken(Zeroizing::new(token)))
-        }
-        Err(CredentialRetrievalError::NoCredentialConfigured) => None,
-        // Helpers that have nothing say so and fail; what else they print could be a secret.
-        Err(CredentialRetrievalError::HelperFailure { stdout, .. })
-            if stdout.contains("credentials not found") =>
-        {
-            None
-        }
-        Err(CredentialRetrievalError::HelperFailure { helper, .. }) => {
-            no_credential(registry, &format!("{helper} failed"))
-        }
-        Err(error) => no_credential(registry, &error.to_string()),
-    }
-}
-
-/// Going on without is what docker does too; the server's refusal would then be a riddle.
-fn no_credential(registry: &str, why: &str) -> Option<Credential> {
-    output::note(&format!("warning: no credentials for {registry}: {why}"));
-    None
 }

@@ -1,0 +1,65 @@
+//! How registries are reached.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::{
+    credentials,
+    failure::{Exit, Failure},
+};
+use crate::{
+    fs, limits,
+    oci::Reference,
+    plugin::SIGNING_AGENT,
+    registry::remote::{RemoteOptions, RemoteRepository},
+};
+
+/// How the registry is reached
+#[derive(Debug, clap::Args)]
+pub(super) struct RegistryArgs {
+    /// Ask the registry by plain HTTP, for tests only
+    #[arg(long, conflicts_with = "oci_layout")]
+    insecure_registry: bool,
+    /// Certificates to trust beside the system's, PEM; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "oci_layout")]
+    ca_cert: Vec<PathBuf>,
+    /// Client certificate for the registry, PEM
+    #[arg(long, value_name = "FILE", requires = "client_key", conflicts_with = "oci_layout")]
+    client_cert: Option<PathBuf>,
+    /// Private key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+}
+
+impl RegistryArgs {
+    /// The repository of a reference. Nothing is asked yet.
+    pub(super) fn open(
+        &self,
+        reference: &Reference,
+        force_referrers_tag: bool,
+    ) -> Result<RemoteRepository, Failure> {
+        let mut options = RemoteOptions {
+            insecure: self.insecure_registry,
+            force_referrers_tag,
+            user_agent: format!("{SIGNING_AGENT} notation"),
+            credential: credentials::of_registry(reference.registry()),
+            ..RemoteOptions::default()
+        };
+        for path in &self.ca_cert {
+            let pem = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)
+                .map_err(|error| Failure::new(Exit::Usage, error))?;
+            options.root_certificates.push(pem);
+        }
+        if let (Some(certificate), Some(key)) = (&self.client_cert, &self.client_key) {
+            let usage = |error| Failure::new(Exit::Usage, error);
+            let certificate =
+                fs::read_bounded(certificate, limits::CERTIFICATE_FILE_BYTES).map_err(usage)?;
+            let mut pem = Zeroizing::new(certificate);
+            pem.push(b'\n');
+            pem.extend_from_slice(&fs::read_secret(key, limits::KEY_FILE_BYTES).map_err(usage)?);
+            options.identity = Some(pem);
+        }
+        RemoteRepository::new(reference, options).map_err(|error| Failure::new(Exit::Usage, error))
+    }
+}
