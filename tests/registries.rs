@@ -14,6 +14,7 @@ use notation_sdk::{
     EnvelopeFormat, Payload, SignRequest, SignedAttributes,
     algorithm::KeySpec,
     http::Credential,
+    keys::file::FileKey,
     oci::{
         CREATED_ANNOTATION, Descriptor, EMPTY_CONFIG, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE,
         Manifest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION,
@@ -27,14 +28,16 @@ use notation_sdk::{
     testing::{TestPki, ready},
     trust::{OciPolicy, TrustAnchors},
     verify::{Accepted, Revocation, Verifier},
+    x509::{CertificateChain, parse_bundle},
 };
 use serde_json::{Value, json};
-use time::{UtcDateTime, macros::utc_datetime};
+use time::{Duration, UtcDateTime, macros::utc_datetime};
 use zeroize::Zeroizing;
 
 use crate::support::{
     http,
-    openssl::Openssl,
+    notation::{Artifact, Notation},
+    openssl::{Authority, Openssl},
     registry::{ReferrersRegistry, Registry},
 };
 
@@ -68,11 +71,21 @@ async fn push_artifact(repository: &RemoteRepository, content: &[u8]) -> Descrip
 }
 
 fn signature(pki: &TestPki, artifact: &Descriptor, format: EnvelopeFormat) -> (Manifest, Vec<u8>) {
+    signature_at(&pki.leaf_key, &pki.chain, artifact, format, NOW)
+}
+
+fn signature_at(
+    key: &FileKey,
+    chain: &CertificateChain,
+    artifact: &Descriptor,
+    format: EnvelopeFormat,
+    at: UtcDateTime,
+) -> (Manifest, Vec<u8>) {
     let payload = Payload::new(artifact.clone()).to_json();
-    let request = SignRequest::new(format, &payload, SignedAttributes::new(NOW));
-    let envelope = ready(sign_envelope(&pki.leaf_key, &pki.chain, &request)).unwrap();
+    let request = SignRequest::new(format, &payload, SignedAttributes::new(at));
+    let envelope = ready(sign_envelope(key, chain, &request)).unwrap();
     let created = "2026-11-23T12:00:00Z";
-    (Manifest::signature(artifact, format, &envelope, &pki.chain, created), envelope)
+    (Manifest::signature(artifact, format, &envelope, chain, created), envelope)
 }
 
 /// The bytes at a path of the registry, as anybody gets them.
@@ -89,13 +102,6 @@ fn tagged_index(port: u16, artifact: &Descriptor) -> Option<Value> {
 /// Signs in every form and format, and verifies what was written by reading it back.
 fn sign_and_verify(host: &str, options: impl Fn() -> RemoteOptions) -> Descriptor {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
-    let mut anchors = TrustAnchors::new();
-    anchors.insert("ca:test".parse().unwrap(), pki.chain.root().clone());
-    let policy = json!({"version": "1.0", "trustPolicies": [{
-        "name": "test", "registryScopes": ["*"], "signatureVerification": {"level": "strict"},
-        "trustStores": ["ca:test"], "trustedIdentities": ["*"],
-    }]});
-    let policy = OciPolicy::parse(policy.to_string().as_bytes()).unwrap().policy;
     let repository = repository_with(host, options());
     wait(async {
         let artifact = push_artifact(&repository, b"content").await;
@@ -124,16 +130,32 @@ fn sign_and_verify(host: &str, options: impl Fn() -> RemoteOptions) -> Descripto
             assert_eq!((listed.size, &listed.annotations), (pushed.size, &annotations));
             assert_eq!(listed.artifact_type.as_deref(), Some(SIGNATURE_MEDIA_TYPE));
 
-            let one = One { repository: &repository, listed };
-            let evidence = Evidence::new();
-            let offline = Revocation::Offline(&evidence);
-            let statement = &policy.statements[0].statement;
-            let verifier = Verifier::new(statement, &anchors, offline, NOW);
-            let verified = verifier.verify(&one, &artifact).await.unwrap();
-            assert!(matches!(verified.accepted, Accepted::Verified(_)), "{verified:?}");
+            verify(&repository, &artifact, listed, &pki.chain, NOW).await;
         }
         artifact
     })
+}
+
+/// Holds one of the signatures of an artifact against a policy that trusts the chain's root.
+async fn verify(
+    repository: &RemoteRepository,
+    artifact: &Descriptor,
+    listed: Descriptor,
+    chain: &CertificateChain,
+    at: UtcDateTime,
+) {
+    let mut anchors = TrustAnchors::new();
+    anchors.insert("ca:test".parse().unwrap(), chain.root().clone());
+    let policy = json!({"version": "1.0", "trustPolicies": [{
+        "name": "test", "registryScopes": ["*"], "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:test"], "trustedIdentities": ["*"],
+    }]});
+    let policy = OciPolicy::parse(policy.to_string().as_bytes()).unwrap().policy;
+    let evidence = Evidence::new();
+    let offline = Revocation::Offline(&evidence);
+    let verifier = Verifier::new(&policy.statements[0].statement, &anchors, offline, at);
+    let verified = verifier.verify(&One { repository, listed }, artifact).await.unwrap();
+    assert!(matches!(verified.accepted, Accepted::Verified(_)), "{verified:?}");
 }
 
 /// A repository that lists one of its signatures.
@@ -203,6 +225,45 @@ fn signatures_are_listed_at_the_referrers_tag_of_a_registry_without_that() {
         assert_eq!(listed["artifactType"], SIGNATURE_MEDIA_TYPE);
         assert!(listed["annotations"][THUMBPRINT_ANNOTATION].is_string());
         assert_eq!(listed["annotations"][CREATED_ANNOTATION], "2026-11-23T12:00:00Z");
+    }
+}
+
+#[test]
+fn notation_and_we_read_what_the_other_writes_and_list_it_together() {
+    let (Some(notation), Some(openssl)) = (Notation::or_skip(), Openssl::or_skip()) else { return };
+    let Some(without_api) = Registry::or_skip() else { return };
+    let with_api = ReferrersRegistry::start();
+    let authority = Authority::new(&openssl);
+    notation.trust(&authority.root());
+    let key_file = openssl.create_key("release", KeySpec::Ec256);
+    let chain_file = authority.issue(&openssl.request("release", "release"));
+    notation.add_local_key("release", &key_file, &chain_file);
+    let key = FileKey::from_pem_file(&key_file).unwrap();
+    let bundle = parse_bundle(&fs::read(chain_file).unwrap()).unwrap();
+    let chain = CertificateChain::from_ordered(bundle).unwrap();
+    let now = UtcDateTime::now();
+
+    for host in [without_api.host(), with_api.host()] {
+        let repository = repository(&host);
+        for (format, name) in [(EnvelopeFormat::Jws, "jws"), (EnvelopeFormat::Cose, "cose")] {
+            let artifact = wait(push_artifact(&repository, name.as_bytes()));
+            let reference = format!("{}@{}", repository.name(), artifact.digest);
+            let (manifest, envelope) = signature_at(&key, &chain, &artifact, format, now);
+            let ours = wait(repository.push_signature(&manifest, &envelope)).unwrap();
+            notation.verify(Artifact::Registry(&reference), &[]).expect_status(0);
+
+            let words = ["--key", "release", "--signature-format", name];
+            notation.sign(Artifact::Registry(&reference), &words).expect_status(0);
+            let listed = wait(repository.signatures(&artifact)).unwrap().signatures;
+            assert_eq!(listed.len(), 2);
+            assert!(listed.iter().any(|listed| listed.digest == ours.digest));
+            for listed in listed {
+                assert!(listed.annotations.contains_key(THUMBPRINT_ANNOTATION));
+                // Its signing time may be a second ahead.
+                let later = now + Duration::minutes(1);
+                wait(verify(&repository, &artifact, listed, &chain, later));
+            }
+        }
     }
 }
 

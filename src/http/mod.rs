@@ -2,7 +2,7 @@
 //! Docker's registries and notary servers ask for it.
 //!
 //! Credentials go to the server and to the token service that it names, over TLS or within this machine, and
-//! to no host that either redirects to. Plain HTTP beyond this machine takes [`Settings::insecure`].
+//! to no host that either redirects to. Plain HTTP beyond this machine is for those who ask for it.
 //!
 //! A server behind a proxy is reached by the environment's `HTTPS_PROXY` and `NO_PROXY`. The system's root
 //! certificates are trusted, or those of `SSL_CERT_FILE`.

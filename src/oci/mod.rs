@@ -11,5 +11,4 @@ pub use manifest::{
     CREATED_ANNOTATION, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, Listed,
     MANIFEST_MEDIA_TYPE, Manifest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION, thumbprints,
 };
-pub(crate) use reference::is_tag;
 pub use reference::{Reference, ReferenceError};

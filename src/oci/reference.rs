@@ -74,6 +74,15 @@ pub enum ReferenceError {
 }
 
 impl Reference {
+    /// Whether text is a tag: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
+    #[must_use]
+    pub fn is_tag(text: &str) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        (1..=limits::TAG_BYTES).contains(&text.len())
+            && text.chars().all(fits)
+            && !text.starts_with(['.', '-'])
+    }
+
     /// Host, and port if any.
     #[must_use]
     pub fn registry(&self) -> &str {
@@ -138,7 +147,7 @@ impl FromStr for Reference {
             None => (path, None),
         };
         check_repository(repository)?;
-        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+        if let Some(tag) = tag.filter(|tag| !Self::is_tag(tag)) {
             return Err(ReferenceError::BadTag(tag.to_owned()));
         }
         let bad =
@@ -219,14 +228,6 @@ fn is_path_component(text: &str) -> bool {
             return false;
         }
     }
-}
-
-/// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
-pub(crate) fn is_tag(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    (1..=limits::TAG_BYTES).contains(&text.len())
-        && text.chars().all(fits)
-        && !text.starts_with(['.', '-'])
 }
 
 #[cfg(test)]

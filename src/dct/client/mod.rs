@@ -112,7 +112,7 @@ impl Client {
     /// `targets/releases.json`. `None`: the server has no such file.
     ///
     /// # Errors
-    /// [`ClientError`]; [`ClientError::TooLarge`] for a file of more than `limit` bytes.
+    /// [`ClientError`]; [`HttpError::TooLarge`] for a file of more than `limit` bytes.
     pub async fn fetch(
         &self,
         gun: &str,

@@ -8,7 +8,7 @@ use crate::{
     algorithm::HashAlgorithm,
     http::{Answer, Method, Request},
     limits,
-    oci::{self, Descriptor, Digest},
+    oci::{Descriptor, Digest, Reference},
     registry::Content,
 };
 
@@ -35,7 +35,7 @@ impl RemoteRepository {
         reference: &str,
     ) -> Result<Descriptor, RemoteError> {
         let digest: Option<Digest> = reference.parse().ok();
-        if digest.is_none() && !oci::is_tag(reference) {
+        if digest.is_none() && !Reference::is_tag(reference) {
             return Err(RemoteError::BadReference(reference.to_owned()));
         }
         if let Some(described) = self.head(reference, digest.as_ref()).await? {
