@@ -18,6 +18,8 @@ mod command_line;
 #[cfg(test)]
 mod components;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod dct_archive;
 #[cfg(test)]
 mod dct_client;
