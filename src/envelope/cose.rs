@@ -317,5 +317,7 @@ fn protected_header(draft: &Draft<'_>) -> Result<Header, EnvelopeError> {
         };
         put(&attribute.name, value);
     }
+    // Deterministic encoding (RFC 8949, section 4.2.1), which notation-core-go writes too.
+    header.rest.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(header)
 }

@@ -6,6 +6,8 @@
 //! what two parsers read differently is not what was signed.
 
 mod attributes;
+#[cfg(test)]
+mod conformance;
 mod cose;
 mod error;
 mod jws;
