@@ -1,4 +1,5 @@
-# make check     format, lints of every feature set, documentation, dependency rules
+# make check     format, lints of every feature set, documentation, dependency rules, the recorded public API
+# make api       records the public API anew (docs/public-api.txt)
 # make test      sets up what the tests run against (tools/setup.sh says what and where), then runs them
 # make bench     the benchmarks
 # make release   dist/notation-kms_VERSION_linux_amd64.tar.gz and its checksum
@@ -11,9 +12,9 @@ skipped := $(abspath $(or $(CARGO_TARGET_DIR),target))/skipped-tests.txt
 CLIPPY := cargo clippy --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
-.PHONY: check fmt clippy doc deny test bench release
+.PHONY: check fmt clippy doc deny setup-check public-api api test bench release
 
-check: fmt clippy doc deny
+check: fmt clippy doc deny public-api
 
 fmt:
 	cargo fmt --check
@@ -29,8 +30,16 @@ clippy:
 doc:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 
-deny:
+setup-check:
 	tools/setup.sh check
+
+public-api: setup-check
+	tools/public-api.sh check
+
+api: setup-check
+	tools/public-api.sh write
+
+deny: setup-check
 	@if [ -e "$$NOTATION_SDK_CACHE/missing/cargo-deny" ]; then \
 		echo "skipped: cargo deny: $$(cat "$$NOTATION_SDK_CACHE/missing/cargo-deny")"; \
 	else \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what `make check`, `make test` and `make release` need beyond Rust, and says what and where:
 #
-#   tools/setup.sh check      cargo-deny
+#   tools/setup.sh check      cargo-deny, and what lists the public items (tools/public-api)
 #   tools/setup.sh test       the components that the tests run against
 #   tools/setup.sh release    cargo-zigbuild and zig, which link for old distributions
 #
@@ -61,6 +61,20 @@ install_cargo_deny() {
         rm -rf "$cache/tools/target"
     fi
     ready cargo-deny "$program"
+}
+
+build_list_public_api() {
+    program=$cache/bin/list-public-api
+    sources=$(cat tools/public-api/src/main.rs tools/public-api/Cargo.toml tools/public-api/Cargo.lock | cksum)
+    if [ ! -x "$program" ] || [ "$(cat "$program.sources" 2>/dev/null)" != "$sources" ]; then
+        say "list-public-api: building tools/public-api into $cache/bin (about twenty seconds)"
+        attempt cargo build --locked --manifest-path tools/public-api/Cargo.toml --target-dir "$cache/tools/target" ||
+            { missing list-public-api "cargo build of tools/public-api failed"; return; }
+        cp "$cache/tools/target/debug/list-public-api" "$program"
+        printf '%s\n' "$sources" >"$program.sources"
+        rm -rf "$cache/tools/target"
+    fi
+    ready list-public-api "$program"
 }
 
 debian_packages="curl docker-registry notary openssl skopeo"
@@ -165,7 +179,10 @@ if have flock; then
     flock 9
 fi
 case ${1:-} in
-check) install_cargo_deny ;;
+check)
+    install_cargo_deny
+    build_list_public_api
+    ;;
 test)
     install_debian_packages
     install_ministack
