@@ -126,12 +126,10 @@ fn a_tag_is_told_to_be_one_and_resolved_once() {
 #[test]
 fn credentials_are_those_of_the_environment_or_of_docker() {
     let (Some(openssl), Some(notation)) = (Openssl::or_skip(), Notation::or_skip()) else { return };
-    openssl
-        .run(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.crt \
-             -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -days 2",
-        )
-        .expect_status(0);
+    openssl.create_key("server", KeySpec::Ec256);
+    let make = "req -x509 -new -key server.key -days 2 -subj /CN=server-of-test -config extensions.cnf \
+                -addext subjectAltName=IP:127.0.0.1 -out server.crt";
+    openssl.run(make).expect_status(0);
     let Some(registry) = Registry::with_password_or_skip(&openssl.path("")) else { return };
     let reference = format!("{}/team/app:v1", registry.host());
     let root = openssl.path("server.crt").display().to_string();

@@ -28,6 +28,7 @@ const RULES: &[Rule] = &[
             "x509/",
             "envelope/",
             "timestamp/",
+            "revocation/",
         ],
         except: &[],
         forbidden: &["^crate::trust", "^crate::verify"],
@@ -58,6 +59,13 @@ const RULES: &[Rule] = &[
         within: &["timestamp/"],
         except: &["timestamp/authority.rs"],
         forbidden: &["^std::fs", "^crate::fs", "^std::net", "^tokio", "^reqwest", "^crate::http"],
+    },
+    Rule {
+        why: "judging revocation does not know the network or the disk",
+        within: &["revocation/"],
+        // Evidence is collected and kept at the edge.
+        except: &["revocation/fetch/"],
+        forbidden: &["^std::fs", "^crate::fs", "^std::net", "^tokio", "^reqwest", "^crate::config"],
     },
     Rule {
         why: "only cli/ and config/ know the machine: environment, home folder, clock, terminal",
@@ -204,6 +212,8 @@ fn the_checker_sees_each_kind_of_violation() {
         ("verify/evaluate.rs", "async fn f() { tokio::time::sleep(d).await }"),
         ("verify/evaluate.rs", "use std::net::TcpStream;"),
         ("dct/judge.rs", "use crate::fs;"),
+        ("revocation/lists.rs", "use std::net::TcpStream;"),
+        ("revocation/judge.rs", "use crate::trust::Action;"),
         ("keys/file.rs", "fn f() { std::env::var(\"HOME\"); }"),
         ("sign/signer.rs", "use std::time::SystemTime;\nfn f() { SystemTime::now(); }"),
         ("plugin/serve.rs", "use std::io;\nfn f() { io::stdout(); }"),
