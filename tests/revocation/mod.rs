@@ -3,6 +3,7 @@
 mod crl;
 mod delta;
 mod hostile;
+mod interop;
 mod ocsp;
 mod openssl;
 mod pointers;
