@@ -5,6 +5,7 @@ mod delta;
 mod hostile;
 mod interop;
 mod ocsp;
+mod openbao;
 mod openssl;
 mod pointers;
 
