@@ -61,6 +61,7 @@ pub fn judge_certificate(
     let lists = Lists { certificate, issuer, evidence, at, signed_before: proven };
     let mut attempts = Vec::new();
     let status = responses.judge(&mut attempts).or_else(|| lists.judge(&mut attempts));
+    let mut attempts = without_repeats(attempts);
     match status {
         Some(status) => {
             let asked = |attempt: &Attempt| attempt.why != AttemptError::NotAsked;
@@ -77,4 +78,15 @@ pub fn judge_certificate(
             CertificateRevocation::new(certificate, status, Vec::new())
         }
     }
+}
+
+/// A file may have been tried for each of several distribution points.
+fn without_repeats(attempts: Vec<Attempt>) -> Vec<Attempt> {
+    let mut unique: Vec<Attempt> = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        if !unique.contains(&attempt) {
+            unique.push(attempt);
+        }
+    }
+    unique
 }

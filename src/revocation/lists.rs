@@ -183,6 +183,7 @@ impl Lists<'_> {
             finding.by = source.clone();
         }
         finding.listed = updated;
+        finding.this_update = finding.this_update.max(source.this_update);
         finding.sources.push(source);
         Ok(())
     }
@@ -237,11 +238,11 @@ impl Lists<'_> {
         };
         match read() {
             Ok((delta, listed)) => {
-                let is_first = found.as_ref().is_none_or(|(known, before, _)| {
+                let counts = found.as_ref().is_none_or(|(known, before, _)| {
                     !matches!(before, Listed::Revoked(_))
                         && (matches!(listed, Listed::Revoked(_)) || delta.is_newer_than(known))
                 });
-                if is_first {
+                if counts {
                     let source = Source::of_crl(Method::DeltaCrl, answer, &delta);
                     *found = Some((delta, listed, source));
                 }

@@ -84,9 +84,9 @@ impl Responses<'_> {
         let response = OcspResponse::parse(answer.answer.as_ref().map_err(Clone::clone)?)?;
         response.check_nonce(answer.nonce.as_deref())?;
         let single = response.answer(self.certificate, self.issuer)?;
+        self.check_signature(&response)?;
         check_begun(single.this_update, self.at).map_err(OcspError::from)?;
         check_current(single.next_update, self.at).map_err(OcspError::from)?;
-        self.check_signature(&response)?;
         let source = Source {
             method: Method::Ocsp,
             url: answer.url.clone(),
@@ -101,7 +101,7 @@ impl Responses<'_> {
     fn check_signature(&self, response: &OcspResponse<'_>) -> Result<(), OcspError> {
         let mut result = Err(OcspError::UnknownResponder { responder: response.responder.text() });
         if response.responder.is(self.issuer) {
-            result = Ok(response.signed.verify(self.issuer.public_key())?);
+            result = response.signed.verify(self.issuer.public_key()).map_err(OcspError::from);
         }
         for certificate in response.certificates() {
             if result.is_err() && response.responder.is(&certificate) && certificate != *self.issuer

@@ -17,7 +17,7 @@ pub(crate) struct Pointers {
 }
 
 /// One distribution point: a CRL, and the places that it can be had from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DistributionPoint {
     uris: Vec<String>,
     pub(crate) name: Option<PointName>,

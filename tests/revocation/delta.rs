@@ -108,6 +108,16 @@ fn the_places_of_a_delta_crl_are_alternatives_and_the_newest_counts() {
 }
 
 #[test]
+fn a_crl_is_as_new_as_its_delta_crl() {
+    let scene = Scene::crl();
+    let old = |crl, days| TestCrl { this_update: NOW - DAY * days, ..crl };
+    let (oldest, between) = (old(base(&scene), 4), old(scene.empty(), 3));
+    let newest = old(delta(&scene), 2).revoke(scene.leaf(), Some(6));
+    let scene = scene.with_crl(&oldest).with_crl(&between).with_crl_at(DELTA_URL, &newest);
+    scene.assert_revoked();
+}
+
+#[test]
 fn a_certificate_may_name_the_delta_crl_itself() {
     let freshest = (FRESHEST_CRL, crl_at(&[DELTA_URL]).1);
     let scene = Scene::new(&[crl_at(&[CRL_URL]), freshest]);

@@ -124,6 +124,18 @@ fn a_delegated_responder_counts_by_its_name_and_by_its_key() {
 }
 
 #[test]
+fn a_delegated_responder_may_have_the_name_of_its_issuer() {
+    let scene = with(|scene| {
+        let responder = Responder::with(scene, |template| {
+            template.subject = scene.issuing().subject().clone();
+            set_extension(template, Extension::new(NO_CHECK, false, &[5, 0]));
+        });
+        responder.respond(&scene.good())
+    });
+    scene.assert_good();
+}
+
+#[test]
 fn a_responder_that_the_issuer_has_not_delegated_to_does_not_count() {
     let told =
         "certificate of the responder CN=responder,O=Test,ST=WA,C=US is not issued by CN=issuing,";
