@@ -3,7 +3,8 @@
 use notation_sdk::{
     pki::Extension,
     revocation::{
-        FetchFailure, FetchFailureKind, Method, RevocationReason, RevocationStatus, SigningTime,
+        CrlEvidence, Evidence, FetchFailure, FetchFailureKind, Method, RevocationReason,
+        RevocationStatus, SigningTime, judge,
     },
     testing::set_extension,
 };
@@ -282,7 +283,7 @@ fn indirect_crls_are_refused_by_name() {
     scene.with_crl(&crl).assert_unknown(told);
     // One that says that the issuer itself does.
     let issuing = explicit(4, notation_sdk::testing::name("issuing").as_der());
-    let point = distribution_point(&[CRL_URL], &[explicit(2, &issuing)]);
+    let point = distribution_point(&[CRL_URL], &[explicit(2, &[root, issuing].concat())]);
     let scene = Scene::new(&[(CRL_DISTRIBUTION_POINTS, sequence(&[point]))]);
     let crl = scene.empty();
     scene.with_crl(&crl).assert_good();
@@ -316,6 +317,23 @@ fn a_crl_of_other_certificates_does_not_count() {
             Some(told) => scene.assert_unknown(told),
         }
     }
+    // One of users says nothing about a CA.
+    let url = "http://crl.test/root.crl";
+    let scene = Scene::with_issuing(&[], |issuing| {
+        let (oid, value) = crl_at(&[url]);
+        set_extension(issuing, Extension::new(oid, false, &value));
+    });
+    let of_root =
+        |only| TestCrl::new(scene.pki.chain.root(), NOW).scope(&[implicit(only, &[0xff])]);
+    let judged = |only| {
+        let mut evidence = Evidence::new();
+        let der = of_root(only).sign(&scene.pki.root_key);
+        evidence.crls.push(CrlEvidence::new(url, NOW, Ok(der)));
+        judge(&scene.pki.chain, &evidence, NOW, SigningTime::Unknown).remove(1).status
+    };
+    assert!(matches!(judged(2), RevocationStatus::Good { .. }));
+    let RevocationStatus::Unknown { attempts } = judged(1) else { panic!() };
+    assert!(text(&attempts[0]).contains("only certificates of users"), "{attempts:#?}");
     let scene = Scene::crl();
     let crl = scene.empty().extension("2.5.29.28", true, &boolean(true));
     scene.with_crl(&crl).assert_unknown("CRL is not valid DER");

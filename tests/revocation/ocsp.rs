@@ -59,6 +59,12 @@ impl Responder {
     }
 }
 
+/// A certificate of another name for the key of the leaf's issuer.
+fn renamed(scene: &Scene) -> Certificate {
+    let template = CertificateTemplate::ca(name("renamed"), validity(NOW), 0);
+    ready(template.issue(&scene.pki.issuing_key, Issuer::Itself)).unwrap()
+}
+
 /// A scene with one response.
 fn with(make: impl FnOnce(&Scene) -> Vec<u8>) -> Scene {
     let scene = Scene::ocsp();
@@ -152,6 +158,13 @@ fn a_responder_that_the_issuer_has_not_delegated_to_does_not_count() {
     let impostor = Scene::ocsp();
     with(|scene| {
         let issuer = Issuer::Ca(impostor.issuing(), &impostor.pki.issuing_key);
+        Responder::issued_by(issuer, no_check).respond(&scene.good())
+    })
+    .assert_unknown(told);
+    // By the issuer's key, under another name.
+    with(|scene| {
+        let renamed = renamed(scene);
+        let issuer = Issuer::Ca(&renamed, &scene.pki.issuing_key);
         Responder::issued_by(issuer, no_check).respond(&scene.good())
     })
     .assert_unknown(told);
@@ -309,6 +322,7 @@ fn an_answer_is_about_the_certificate_by_sha_1_or_sha_2() {
     let impostor = Scene::ocsp();
     with_answer(|scene| TestAnswer::good(scene.leaf(), impostor.issuing(), NOW))
         .assert_unknown(told);
+    with_answer(|scene| TestAnswer::good(scene.leaf(), &renamed(scene), NOW)).assert_unknown(told);
     with(|scene| TestOcsp::new(scene.issuing(), NOW).sign(&scene.pki.issuing_key))
         .assert_unknown(told);
 }
