@@ -270,9 +270,9 @@ fn replace(
 ) -> Result<(), FileError> {
     let error = FileError::io(path, verb);
     create_parent(path).map_err(&error)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let random: [u8; 8] = crypto::random();
-    let temporary = path.with_file_name(format!(".{name}.{}", crypto::hex(&random)));
+    // Not made of the file's own name, which may be as long as names may be.
+    let random: [u8; 16] = crypto::random();
+    let temporary = path.with_file_name(format!(".{}", crypto::hex(&random)));
     let written = create(&temporary, mode).and_then(|mut file| {
         fill(&mut file)?;
         file.sync_all()?;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, rc::Rc};
 use notation_sdk::{
     algorithm::KeySpec,
     dct::{
-        Fault, Gun, Judgement, Role, RootPin, RootTrust, Terms, TrustData, Verdict, judge,
-        newest_versions,
+        Fault, Gun, Judgement, RepositoryRecord, Role, RootPin, RootTrust, Terms, TrustData,
+        Verdict, judge, newest_versions, remembered_roots,
     },
     x509::{Certificate, parse_bundle},
 };
@@ -529,21 +529,38 @@ fn a_wrong_signature_is_no_better_for_being_expired() {
 }
 
 #[test]
-fn tags_outside_of_a_delegations_paths_are_refused() {
+fn tags_outside_of_a_delegations_paths_count_for_nothing_and_take_nothing_down() {
     let mut repository = TrustRepository::new();
     repository.delegate(
         "targets",
         "targets/ci",
         &["nightly-", "dev-"],
-        &[("nightly-1", 3), ("release-1", 4)],
+        &[("nightly-1", 3), ("release-1", 4), ("release-2", 5)],
     );
     let judgement = judged(&repository.build());
-    let text = "tag \"release-1\" is outside of the delegation's paths [\"nightly-\", \"dev-\"]";
-    assert_fault(&judgement, "targets/ci", "outside-of-paths", text);
+    assert_eq!(judgement.verdict(), Verdict::Verified);
+    let told = "targets/ci signs 2 tags outside of its paths, \"release-1\" the first: they count for nothing";
+    assert!(judgement.notes.iter().any(|note| note == told), "{:?}", judgement.notes);
+    let released: Vec<String> = tags(&judgement).into_iter().map(|(tag, _)| tag).collect();
+    assert!(!released.iter().any(|tag| tag.starts_with("release-")), "{released:?}");
 
     let mut repository = TrustRepository::new();
     repository.delegate("targets", "targets/ci", &[], &[("anything", 3)]);
-    assert_fault(&judged(&repository.build()), "targets/ci", "outside-of-paths", "paths []");
+    let judgement = judged(&repository.build());
+    assert!(!tags(&judgement).iter().any(|(tag, _)| tag == "anything"));
+}
+
+#[test]
+fn many_tags_outside_of_many_paths_cost_one_note() {
+    let mut repository = TrustRepository::new();
+    let paths: Vec<String> = (0..1024).map(|n| format!("{n:060}")).collect();
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let names: Vec<String> = (0..2000).map(|n| format!("t{n}")).collect();
+    let tags: Vec<(&str, u8)> = names.iter().map(|name| (name.as_str(), 3)).collect();
+    repository.delegate("targets", "targets/ci", &paths, &tags);
+    let judgement = judged(&repository.build());
+    let record = serde_json::to_vec(&RepositoryRecord::new(&judgement, true)).unwrap();
+    assert!(record.len() < 1024 * 1024, "{} bytes", record.len());
 }
 
 #[test]
@@ -556,11 +573,115 @@ fn a_delegation_cannot_delegate_more_than_it_has() {
         &["nightly-arm-", ""],
         &[("nightly-arm-1", 3)],
     );
-    assert_eq!(judged(&repository.build()).verdict(), Verdict::Verified);
+    assert_eq!(judged(&repository.build()).notes, Vec::<String>::new());
     repository.delegate("targets/ci", "targets/ci/any", &[""], &[("1.0", 66)]);
     let judgement = judged(&repository.build());
-    assert_fault(&judgement, "targets/ci/any", "outside-of-paths", "tag \"1.0\"");
+    let told = "targets/ci/any signs 1 tags outside of its paths, \"1.0\" the first: they count for nothing";
+    assert!(judgement.notes.iter().any(|note| note == told), "{:?}", judgement.notes);
     assert!(!tags(&judgement).contains(&("1.0".to_owned(), digest_of(66))));
+}
+
+#[test]
+fn more_delegations_than_are_looked_at_are_no_verified_repository() {
+    let mut repository = TrustRepository::new();
+    let key = TrustKey::ecdsa();
+    for n in 0..1021 {
+        let delegations = &mut repository.role("targets")["delegations"];
+        delegations["keys"][key.id()] = key.entry();
+        let mut role = role_keys(&[&key], 1);
+        role["name"] = format!("targets/x{n}").into();
+        role["paths"] = json!([""]);
+        delegations["roles"].as_array_mut().unwrap().push(role);
+    }
+    let judgement = judged(&repository.build());
+    assert_fault(&judgement, "targets", "too-many-delegations", "over 1024 delegations");
+}
+
+#[test]
+fn a_strangers_root_beside_ours_speaks_for_nothing() {
+    let mut ours = TrustRepository::new();
+    let pin = RootPin::KeyId(ours.signer("root").id());
+    let good = ours.build();
+    let mut data = good.clone();
+    let mut stranger = TrustRepository::new();
+    stranger.role("root")["version"] = 2.into();
+    data.insert("2.root.json", stranger.file("root"));
+    let pins = std::slice::from_ref(&pin);
+    let judgement = judged_by(&data, pins, &BTreeMap::new(), NOW);
+    let file = judgement.files.iter().find(|file| file.name == "2.root.json").unwrap();
+    assert_eq!(file.verdict(), Verdict::Ignored);
+    let theirs = stranger.signer("root").id();
+    assert!(!judgement.root_keys.iter().any(|key| key.id() == theirs));
+    let seen = newest_versions(&gun(), &[data], pins, NOW);
+    assert_eq!(seen[&Role::Root], 1);
+    assert_eq!(judged_by(&good, pins, &seen, NOW).verdict(), Verdict::Verified);
+}
+
+#[test]
+fn a_root_that_is_not_the_snapshots_takes_everything_with_it() {
+    let mut repository = TrustRepository::new();
+    let pin = RootPin::KeyId(repository.signer("root").id());
+    let mut data = repository.build_with(|files| files.get_mut("root").unwrap().push(b' '));
+    let mut root = data.get("root.json").unwrap().to_vec();
+    root.pop();
+    data.insert("root.json", root);
+    let judgement = judged_by(&data, &[pin], &BTreeMap::new(), NOW);
+    for name in ["timestamp", "snapshot", "targets"] {
+        assert_eq!(judgement.file(&role(name)).unwrap().verdict(), Verdict::Refused, "{name}");
+    }
+    assert_eq!(judgement.trust, RootTrust::None);
+}
+
+#[test]
+fn trust_on_first_use_is_trust_in_the_first() {
+    let ours = TrustRepository::new().build();
+    let theirs = TrustRepository::new().build();
+    let pins = remembered_roots(&gun(), std::slice::from_ref(&ours), NOW);
+    assert_eq!(judged_by(&ours, &pins, &BTreeMap::new(), NOW).verdict(), Verdict::Verified);
+    let judgement = judged_by(&theirs, &pins, &BTreeMap::new(), NOW);
+    assert_fault(&judgement, "root", "not-pinned", "no root is signed by what is pinned");
+    assert!(remembered_roots(&gun(), &[], NOW).is_empty());
+}
+
+#[test]
+fn one_key_in_two_forms_is_one_key() {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    let mut repository = TrustRepository::new();
+    let key = TrustKey::ecdsa();
+    let entry = key.entry();
+    let der = BASE64_STANDARD.decode(entry["keyval"]["public"].as_str().unwrap()).unwrap();
+    // The same point, with its second half as one bit.
+    let (head, point) = der.split_at(der.len() - 65);
+    let mut compressed = head.to_vec();
+    let last = compressed.len() - 2;
+    compressed[1] -= 32;
+    compressed[last] -= 32;
+    compressed.push(2 + (point[64] & 1));
+    compressed.extend(&point[1..33]);
+    let public = BASE64_STANDARD.encode(&compressed);
+    let other = json!({"keytype": "ecdsa", "keyval": {"private": null, "public": public}});
+    let root = repository.role("root");
+    root["keys"][key.id()] = entry;
+    root["keys"][id_of(&other)] = other.clone();
+    root["roles"]["timestamp"] = json!({"keyids": [key.id(), id_of(&other)], "threshold": 2});
+    let mut data = repository.build();
+    let signed = repository.role("timestamp").clone();
+    let (one, mut two) = (key.sign("ecdsa", &signed), key.sign("ecdsa", &signed));
+    two["keyid"] = id_of(&other).into();
+    let file = json!({"signed": signed, "signatures": [one, two]}).to_string();
+    data.insert("timestamp.json", file.into_bytes());
+    let told = "its point is compressed";
+    assert_fault(&judged(&data), "timestamp", "below-threshold", told);
+}
+
+#[test]
+fn a_pinned_ca_that_has_expired_vouches_for_nobody() {
+    let ca = TestCa::until(-50);
+    let key = TrustKey::certified_by(KeySpec::Ec256, GUN, NOW, Some(&ca));
+    let data = TrustRepository::with_root_key(&key).build();
+    let pin = RootPin::Ca(Box::new(ca.certificate));
+    let judgement = judged_by(&data, &[pin], &BTreeMap::new(), NOW);
+    assert!(codes(&judgement, "root").contains(&"certificate-expired"), "{judgement:#?}");
 }
 
 #[test]

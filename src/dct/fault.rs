@@ -156,14 +156,9 @@ pub enum Fault {
         /// Hex of the file.
         actual: String,
     },
-    /// A tag that the delegation may not sign.
-    #[error("tag {tag:?} is outside of the delegation's paths {paths:?}")]
-    OutsideOfPaths {
-        /// The tag.
-        tag: String,
-        /// The prefixes that the delegation may sign.
-        paths: Vec<String>,
-    },
+    /// Delegations that are not looked at, so that nobody knows what they sign.
+    #[error("there are over {0} delegations, and no more are looked at")]
+    TooManyDelegations(usize),
     /// A file that this one rests on is refused or missing.
     #[error("{0}, which it rests on, is not accepted")]
     RestsOn(Role),
@@ -204,7 +199,7 @@ impl Fault {
             Self::NoHash(_) => "no-hash",
             Self::WrongLength { .. } => "wrong-length",
             Self::WrongHash { .. } => "wrong-hash",
-            Self::OutsideOfPaths { .. } => "outside-of-paths",
+            Self::TooManyDelegations(_) => "too-many-delegations",
             Self::RestsOn(_) => "rests-on",
             Self::Expired(_) => "expired",
         }

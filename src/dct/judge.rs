@@ -140,13 +140,28 @@ pub fn newest_versions(
     let mut newest = BTreeMap::new();
     for data in earlier {
         let judgement = judge(gun, data, &Terms { pins, seen: &BTreeMap::new(), at });
-        for file in judgement.files.into_iter().filter(|file| !file.is_refused()) {
+        let counts =
+            |file: &JudgedFile| matches!(file.verdict(), Verdict::Verified | Verdict::Expired);
+        for file in judgement.files.into_iter().filter(counts) {
             let version = file.version.unwrap_or(0);
             let known = newest.entry(file.role).or_insert(version);
             *known = version.max(*known);
         }
     }
     newest
+}
+
+/// The root keys that earlier trust data of the same repository hangs on, as far as it is accepted: pins for where
+/// nobody gave any, so that trust on first use is trust in the first one.
+#[must_use]
+pub fn remembered_roots(gun: &Gun, earlier: &[TrustData], at: UtcDateTime) -> Vec<RootPin> {
+    let mut pins = BTreeSet::new();
+    for data in earlier {
+        let judgement = judge(gun, data, &Terms { pins: &[], seen: &BTreeMap::new(), at });
+        let root = judgement.file(&Role::Root).filter(|root| !root.is_refused());
+        pins.extend(root.into_iter().flat_map(|root| root.signed_by.iter().cloned()));
+    }
+    pins.into_iter().map(RootPin::KeyId).collect()
 }
 
 impl Judgement {
@@ -262,7 +277,17 @@ impl Walk<'_> {
             return;
         };
         let faults = compare(&Role::Root, bytes, by, listing);
-        if let Some(root) = judgement.files.iter_mut().find(|file| file.role == Role::Root) {
+        if faults.is_empty() {
+            return;
+        }
+        // Nobody can tell which of them is the one that was meant, so nothing may rest on either.
+        judgement.trust = RootTrust::None;
+        for file in &mut judgement.files {
+            if matches!(file.role, Role::Timestamp | Role::Snapshot) {
+                file.faults.push(Fault::RestsOn(Role::Root));
+            }
+        }
+        if let Some(root) = judgement.file_mut(&Role::Root) {
             root.faults.extend(faults);
         }
     }
@@ -275,16 +300,23 @@ impl Walk<'_> {
         judgement: &mut Judgement,
         reached: &mut BTreeSet<Role>,
     ) {
+        let mut too_many = false;
         let mut queue = VecDeque::from([(Role::Targets, vec![String::new()], targets)]);
         while let Some((parent, paths, metadata)) = queue.pop_front() {
             for delegation in &metadata.body.delegations {
                 let role = &delegation.role;
-                if !reached.insert(role.clone()) || reached.len() > limits::DCT_DELEGATIONS {
-                    judgement
-                        .notes
-                        .push(format!("{parent} delegates to {role} once more than is looked at"));
+                if reached.contains(role) {
+                    let note = format!(
+                        "{parent} delegates to {role} too, and the first delegation counts"
+                    );
+                    judgement.notes.push(note);
                     continue;
                 }
+                if reached.len() >= limits::DCT_DELEGATIONS {
+                    too_many = true;
+                    continue;
+                }
+                reached.insert(role.clone());
                 let authority = Authority { role: &delegation.keys, keys: &metadata.body.keys };
                 let listed =
                     snapshot.is_none_or(|(_, listing)| listing.files.contains_key(role.as_str()));
@@ -301,6 +333,9 @@ impl Walk<'_> {
             }
             judgement.take_tags(parent, &paths, metadata);
         }
+        if too_many && let Some(targets) = judgement.file_mut(&Role::Targets) {
+            targets.faults.push(Fault::TooManyDelegations(limits::DCT_DELEGATIONS));
+        }
     }
 
     /// Files that nothing led to, and roles that the snapshot lists and nobody delegates to.
@@ -314,9 +349,7 @@ impl Walk<'_> {
             let role = name.strip_suffix(".json").and_then(|name| name.parse::<Role>().ok());
             match role {
                 Some(role) if !reached.contains(&role) => {
-                    let mut file = JudgedFile::new(role, name, bytes);
-                    file.standing = Standing::Ignored;
-                    judgement.files.push(file);
+                    judgement.files.push(JudgedFile::new(role, name, bytes).ignored());
                 }
                 None if TrustData::root_version(name).is_none() => {
                     judgement.notes.push(format!("{name} is not the name of a metadata file"));
@@ -332,17 +365,23 @@ impl Walk<'_> {
 }
 
 impl Judgement {
-    /// Keeps the tags of a role; those that it may not sign are faults of its file.
+    /// Keeps the tags that a role may sign. Others count for nothing, as clients pass over them; they are no reason
+    /// to refuse the rest.
     fn take_tags(&mut self, role: Role, paths: &[String], metadata: Metadata<Targets>) {
         let may_sign = |tag: &String| paths.iter().any(|path| tag.starts_with(path));
         let (tags, outside): (BTreeMap<_, _>, BTreeMap<_, _>) =
             metadata.body.targets.into_iter().partition(|(tag, _)| may_sign(tag));
-        if let Some(file) = self.files.iter_mut().find(|file| file.role == role) {
-            let faults =
-                outside.into_keys().map(|tag| Fault::OutsideOfPaths { tag, paths: paths.to_vec() });
-            file.faults.extend(faults);
+        if let Some(first) = outside.keys().next() {
+            self.notes.push(format!(
+                "{role} signs {} tags outside of its paths, {first:?} the first: they count for nothing",
+                outside.len()
+            ));
         }
         self.signing.push(SigningRole { role, tags });
+    }
+
+    fn file_mut(&mut self, role: &Role) -> Option<&mut JudgedFile> {
+        self.files.iter_mut().find(|file| file.role == *role)
     }
 }
 
@@ -373,6 +412,11 @@ impl JudgedFile {
         let mut file = Self { standing, faults: Vec::new(), ..Self::absent(role) };
         file.describe_keys(authority);
         file
+    }
+
+    /// The same, of which nothing hangs on it.
+    pub(super) fn ignored(self) -> Self {
+        Self { standing: Standing::Ignored, ..self }
     }
 
     /// What the faults come to.

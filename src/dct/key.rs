@@ -114,6 +114,15 @@ impl Key {
         &self.id
     }
 
+    /// What tells one key from another, however it is written down and listed.
+    pub(super) fn identity(&self) -> Vec<u8> {
+        match (&self.material, self.material.public_key()) {
+            (Material::Ed25519(key), _) => key.clone(),
+            (_, Some(key)) => key.key_bytes().to_vec(),
+            (_, None) => self.id.clone().into_bytes(),
+        }
+    }
+
     /// The id of the same key without its certificate, which private key files are named after.
     #[must_use]
     pub fn canonical_id(&self) -> &str {
@@ -261,6 +270,10 @@ impl Material {
         match self.public_key() {
             Some(key) if key.rsa_bits().is_some() != key_type.starts_with("rsa") => {
                 Self::Unusable(format!("key is {key}, and its type says {key_type:?}"))
+            }
+            // Notary's own language reads no other form; and one key in two forms must not count twice.
+            Some(key) if !key_type.starts_with("rsa") && key.key_bytes().first() != Some(&4) => {
+                Self::Unusable("its point is compressed".to_owned())
             }
             _ => self,
         }

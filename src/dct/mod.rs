@@ -34,7 +34,7 @@ pub use collect::{CollectError, Source, collect};
 pub use data::TrustData;
 pub use fault::Fault;
 pub use gun::{Gun, GunError};
-pub use judge::{JudgedFile, Judgement, Terms, Verdict, judge, newest_versions};
+pub use judge::{JudgedFile, Judgement, Terms, Verdict, judge, newest_versions, remembered_roots};
 pub use key::{Key, SignatureFault};
 pub use metadata::{FileMeta, MetadataError};
 pub use record::{AdministrativeKeys, KeyRecord, Reason, RepositoryRecord, RoleRecord};

@@ -49,7 +49,7 @@ pub(super) struct Roots {
     /// What the current root says, accepted or not.
     pub(super) current: Option<Root>,
     pub(super) trust: RootTrust,
-    /// Every root key of every version, each once.
+    /// Every root key of the current root and of those that it comes from, each once.
     pub(super) keys: Vec<Key>,
     pub(super) notes: Vec<String>,
 }
@@ -80,6 +80,8 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
     }
     let mut notes = Vec::new();
     let mut trust = RootTrust::None;
+    // The versions that the current root comes from. Whatever else is served beside it speaks for nothing.
+    let mut line = BTreeSet::new();
     let mut current = match data.get(&Role::Root.file()) {
         None => Err(Box::new(JudgedFile::absent(Role::Root))),
         Some(bytes) => Version::read("root.json", bytes),
@@ -89,6 +91,10 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
         current.check_freshness(terms, &versions);
         let history = history(current, &versions, &mut notes);
         trust = anchor(&history, terms.pins);
+        let own = versions.get(&current.metadata.version);
+        let is_same = own.is_some_and(|own| own.file.content == current.file.content);
+        line.extend(history.iter().skip(1).map(|version| version.metadata.version));
+        line.extend(is_same.then_some(current.metadata.version));
         let broken = broken_rotation(current, &history, &versions);
         current.file.faults.extend(broken);
         if trust == RootTrust::None {
@@ -97,13 +103,18 @@ pub(super) fn judge(gun: &Gun, data: &TrustData, terms: &Terms<'_>) -> Roots {
             trust = RootTrust::None;
         }
     }
-    let keys = versions.values().chain(&current).flat_map(|version| &version.file.keys);
+    let in_line = versions.iter().filter(|(number, _)| line.contains(number));
+    let in_line = in_line.map(|(_, version)| version);
+    let keys = in_line.chain(&current).flat_map(|version| &version.file.keys);
     let keys: BTreeMap<_, _> = keys.map(|key| (key.id().to_owned(), key.clone())).collect();
     let (current, file) = match current {
         Ok(version) => (Some(version.metadata.body), version.file),
         Err(file) => (None, *file),
     };
-    let older = versions.into_values().rev().map(|version| version.file);
+    let older = versions.into_iter().rev().map(|(number, version)| {
+        let speaks = line.contains(&number) || version.file.is_refused();
+        if speaks { version.file } else { version.file.ignored() }
+    });
     let keys = keys.into_values().collect();
     let files = [file].into_iter().chain(older).chain(unreadable).collect();
     Roots { files, current, trust, keys, notes }
@@ -164,7 +175,11 @@ impl Version {
         for (id, key) in self.authority().into_iter().flat_map(Authority::listed) {
             let certificate =
                 key.certificate().filter(|_| self.file.signed_by.iter().any(|s| s == id));
-            faults.extend(certificate.and_then(|leaf| untimely(id, leaf, terms)));
+            let issuers = certificate.iter().flat_map(|_| key.issuers());
+            let cas = terms.pins.iter().filter(|pin| certificate.is_some() && pin.holds(key));
+            let cas = cas.filter_map(RootPin::ca);
+            let all = certificate.into_iter().chain(issuers).chain(cas);
+            faults.extend(all.filter_map(|one| untimely(id, one, terms)));
         }
         self.file.faults.extend(faults);
     }
@@ -263,6 +278,14 @@ fn untimely(id: &str, certificate: &Certificate, terms: &Terms<'_>) -> Option<Fa
 }
 
 impl RootPin {
+    /// The CA, where one is pinned.
+    fn ca(&self) -> Option<&Certificate> {
+        match self {
+            Self::Ca(ca) => Some(ca),
+            Self::KeyId(_) | Self::Certificate(_) => None,
+        }
+    }
+
     /// Whether this pin is for `key`.
     fn holds(&self, key: &Key) -> bool {
         match self {
@@ -278,6 +301,7 @@ fn leads_to(leaf: &Certificate, issuers: &[Certificate], ca: &Certificate) -> bo
     let issued_by = |subject: &Certificate, issuer: &Certificate| {
         issuer.is_ca()
             && subject.issuer() == issuer.subject()
+            && !subject.is_signed_with_sha1()
             && subject.is_signed_by(issuer.public_key())
     };
     let mut certificate = leaf;

@@ -60,7 +60,7 @@ impl<'a> Authority<'a> {
             }
             match self.verify(file, signature, excluded) {
                 Ok(key) => {
-                    distinct.insert(key.canonical_id());
+                    distinct.insert(key.identity());
                     signers.key_ids.insert(id.clone());
                 }
                 Err(fault) => refused.push((id, fault)),

@@ -144,8 +144,13 @@ pub(crate) struct TestCa {
 
 impl TestCa {
     pub(crate) fn new() -> Self {
+        Self::until(7300)
+    }
+
+    /// One that ends so many days from now.
+    pub(crate) fn until(days: i64) -> Self {
         let (key, _, _) = generate(KeySpec::Ec256);
-        let validity = (NOW - Duration::days(1), NOW + Duration::days(7300));
+        let validity = (NOW - Duration::days(100), NOW + Duration::days(days));
         let template = CertificateTemplate::ca("CN=Root CA".parse().unwrap(), validity, 1);
         let certificate = ready(template.issue(&key, Issuer::Itself)).unwrap();
         Self { key, certificate }

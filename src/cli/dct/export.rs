@@ -12,7 +12,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::task::JoinSet;
 
 use super::{
-    PinArgs,
+    PinArgs, known_roots,
     repositories::{self, RepositoryArgs},
     server::{self, Clients, ServerArgs},
     tell_faults, tell_trust,
@@ -459,8 +459,10 @@ impl Run {
     /// What is in the archive, judged with what was there before.
     fn judge(&self, gun: &Gun) -> Result<RepositoryRecord, ArchiveError> {
         let at = config::now();
-        let seen = newest_versions(gun, &self.writer.earlier(gun)?, &self.pins, at);
-        let terms = Terms { pins: &self.pins, seen: &seen, at };
+        let earlier = self.writer.earlier(gun)?;
+        let pins = known_roots(&self.pins, gun, &earlier, at);
+        let seen = newest_versions(gun, &earlier, &pins, at);
+        let terms = Terms { pins: &pins, seen: &seen, at };
         Ok(RepositoryRecord::new(&judge(gun, &self.writer.data(gun)?, &terms), true))
     }
 }

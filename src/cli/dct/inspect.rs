@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{PinArgs, server::ServerArgs, tell_faults, tell_trust};
+use super::{PinArgs, known_roots, server::ServerArgs, tell_faults, tell_trust};
 use crate::{
     cli::{
         Outcome, block_on,
@@ -79,6 +79,7 @@ impl Args {
         let at = config::now();
         let subjects = if is_archive(&self.target) { self.archived()? } else { self.served()? };
         let judge = |subject: &Subject| {
+            let pins = known_roots(&pins, &subject.gun, &subject.earlier, at);
             let seen = newest_versions(&subject.gun, &subject.earlier, &pins, at);
             judge(&subject.gun, &subject.data, &Terms { pins: &pins, seen: &seen, at })
         };

@@ -7,13 +7,15 @@ mod server;
 
 use std::path::Path;
 
+use time::UtcDateTime;
+
 use super::{
     Outcome,
     failure::{Exit, Failure},
     output::Format,
 };
 use crate::{
-    dct::{RepositoryRecord, RootPin, RootTrust},
+    dct::{Gun, RepositoryRecord, RootPin, RootTrust, TrustData, remembered_roots},
     fs, limits,
     x509::parse_bundle,
 };
@@ -106,4 +108,14 @@ fn tell_faults(record: &RepositoryRecord) -> Vec<String> {
 fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)
+}
+
+/// What is known of a repository's root: what was pinned, else what earlier exports hang on.
+fn known_roots(
+    pins: &[RootPin],
+    gun: &Gun,
+    earlier: &[TrustData],
+    at: UtcDateTime,
+) -> Vec<RootPin> {
+    if pins.is_empty() { remembered_roots(gun, earlier, at) } else { pins.to_vec() }
 }
