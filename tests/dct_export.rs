@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::support::{
     command::{Finished, Run},
     fake_http::{Answer, FakeHttp},
-    trust_data::{GUN, TrustRepository},
+    trust_data::{self, GUN, TrustRepository},
 };
 
 /// A server that has `data` for [`GUN`], and for other repositories what `otherwise` says.
@@ -269,4 +269,82 @@ fn a_registry_that_cannot_be_asked_does_not_stop_the_rest() {
             .starts_with("https://127.0.0.1:99999 cannot be asked: "),
         "{report:#}"
     );
+}
+
+#[test]
+fn a_poorer_try_takes_nothing_from_a_fuller_one() {
+    let data = TrustRepository::new().build();
+    let failing = Arc::new(AtomicUsize::new(1));
+    let phase = Arc::clone(&failing);
+    let server = FakeHttp::start(move |request| {
+        let Some((_, file)) = request.target.split_once("/_trust/tuf/") else {
+            return Answer::new(200, "{}");
+        };
+        let fails = match phase.load(Ordering::Relaxed) {
+            1 => file == "targets/bob.json",
+            _ => file != "root.json",
+        };
+        match data.get(file).filter(|_| !fails) {
+            Some(bytes) => Answer::new(200, bytes),
+            None if fails => Answer::new(403, "{}"),
+            None => not_found(),
+        }
+    });
+    let home = TempDir::new().unwrap();
+    let kept = || {
+        let folder = home.path().join(format!("archive/v2/{GUN}/_trust/tuf"));
+        let below = [folder.clone(), folder.join("targets")];
+        below.iter().map(|folder| fs::read_dir(folder).unwrap().count()).sum::<usize>()
+    };
+    assert_ne!(export(home.path(), &server, &["--exact", GUN]).status, Some(0));
+    let fuller = kept();
+    assert!(fuller > 5, "{fuller}");
+    failing.store(2, Ordering::Relaxed);
+    assert_ne!(export(home.path(), &server, &["--exact", GUN]).status, Some(0));
+    assert_eq!(kept(), fuller);
+}
+
+#[test]
+fn what_was_put_aside_cannot_be_taken_away_unseen() {
+    let home = TempDir::new().unwrap();
+    let mut repository = TrustRepository::new();
+    let old = repository.build();
+    repository.role("targets")["version"] = 2.into();
+    let raw = home.path().join(format!("raw/{GUN}"));
+    trust_data::write(&repository.build(), &raw);
+    let export = |more: &[&str]| {
+        dct(home.path(), &[&["export", "--from-raw", "raw", "--to", "archive"], more].concat())
+    };
+    export(&[]).expect_status(0);
+    trust_data::write(&old, &raw);
+    export(&["--refresh"]);
+    let trust = home.path().join(format!("archive/v2/{GUN}/_trust"));
+    let aside = fs::read_dir(&trust).unwrap().map(|entry| entry.unwrap().path());
+    let is_aside =
+        |path: &std::path::PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("tuf-");
+    let aside = aside.into_iter().find(is_aside).unwrap();
+    let file = aside.join("targets.json");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, b"{}").unwrap();
+    let changed = export(&[]).expect_status(3);
+    assert!(changed.stderr.contains("targets.json"), "{}", changed.stderr);
+    fs::write(&file, bytes).unwrap();
+    fs::remove_dir_all(aside).unwrap();
+    export(&[]).expect_status(3);
+}
+
+#[test]
+fn an_index_that_cannot_be_read_is_not_written_over() {
+    let home = TempDir::new().unwrap();
+    trust_data::write(&TrustRepository::new().build(), &home.path().join(format!("raw/{GUN}")));
+    let export = || dct(home.path(), &["export", "--from-raw", "raw", "--to", "archive"]);
+    export().expect_status(0);
+    let index = home.path().join("archive/index.json");
+    let good = fs::read_to_string(&index).unwrap();
+    for broken in ["{".to_owned(), good.replace("\"archiveVersion\": 1", "\"archiveVersion\": 2")] {
+        assert_ne!(broken, good);
+        fs::write(&index, &broken).unwrap();
+        assert_ne!(export().status, Some(0));
+        assert_eq!(fs::read_to_string(&index).unwrap(), broken);
+    }
 }

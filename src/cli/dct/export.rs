@@ -389,7 +389,7 @@ impl Run {
                     incoming.abandon()?;
                     return Ok(Exported::Failed(failure, None));
                 }
-                incoming.settle(None)?;
+                incoming.settle_partial()?;
                 let partial = self.partial(gun, from, &failure)?;
                 Ok(Exported::Failed(failure, partial))
             }

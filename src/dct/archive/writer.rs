@@ -247,12 +247,19 @@ impl ArchiveWriter {
             .map_err(|source| ArchiveError::BadRecord { path, source })
     }
 
-    /// What `index.json` says from earlier runs; one that cannot be read is made anew.
+    /// What `index.json` says from earlier runs. One that cannot be read is not made anew: it tells of repositories
+    /// of which there are no files.
     fn earlier_index(&self) -> Result<Index, ArchiveError> {
-        match fs::read_bounded(&self.root.join(INDEX_FILE), limits::DCT_ARCHIVE_BYTES) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-            Err(error) if error.is_not_found() => Ok(Index::default()),
-            Err(error) => Err(error.into()),
+        let bytes = match fs::read_bounded(&self.root.join(INDEX_FILE), limits::DCT_ARCHIVE_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(Index::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let index: Index = serde_json::from_slice(&bytes).map_err(ArchiveError::BadIndex)?;
+        if index.archive_version == VERSION {
+            Ok(index)
+        } else {
+            Err(ArchiveError::UnknownVersion(index.archive_version))
         }
     }
 
@@ -294,9 +301,41 @@ impl ArchiveWriter {
     /// # Errors
     /// [`ArchiveError::Changed`], [`ArchiveError::Missing`].
     pub fn check(&self, except: &BTreeSet<String>) -> Result<(), ArchiveError> {
+        self.earlier_index()?;
+        self.check_aside()?;
         for gun in self.complete_repositories()? {
             if !except.contains(gun.as_str()) {
                 self.check_repository(&gun)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds what was put aside against the checksums of the last run. Nothing ever changes it, and judging goes by
+    /// it: without it a roll-back would pass.
+    fn check_aside(&self) -> Result<(), ArchiveError> {
+        let sums = match fs::read_bounded(&self.root.join(SUMS_FILE), limits::DCT_ARCHIVE_BYTES) {
+            Ok(sums) => sums,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let place = format!("/_trust/{ASIDE}");
+        for (i, line) in String::from_utf8_lossy(&sums).lines().enumerate() {
+            let (listed, name) = line.split_once("  ").ok_or(ArchiveError::BadSums(i + 1))?;
+            if !name.contains(&place) || name.split('/').any(|part| part == "..") {
+                continue;
+            }
+            let bytes = match fs::read_bounded(&self.root.join(name), limits::DCT_FILE_BYTES) {
+                Ok(bytes) => bytes,
+                Err(error) if error.is_not_found() => {
+                    return Err(ArchiveError::Missing(name.to_owned()));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let actual = crypto::hex(&crypto::sha256(&bytes));
+            if actual != listed {
+                let (file, listed) = (name.to_owned(), listed.to_owned());
+                return Err(ArchiveError::Changed { file, listed, actual });
             }
         }
         Ok(())
@@ -310,6 +349,9 @@ impl ArchiveWriter {
         self.root.join(REPOSITORIES).join(gun.as_str()).join(RECORD_PLACE)
     }
 }
+
+/// What is put aside of an export that broke off, instead of its time.
+const UNFINISHED: &str = "unfinished";
 
 /// Files of a repository on their way into an archive.
 #[derive(Debug)]
@@ -327,8 +369,9 @@ impl Incoming {
         Ok(fs::write_atomic(&self.folder.join(name), bytes, FILE_MODE)?)
     }
 
-    /// Puts the files that came in their place. Those of an `earlier` export are put aside below a name that
-    /// tells when that was, if there is any difference; those of one that broke off are replaced.
+    /// Puts the files that came in their place: all that there are. Those of an `earlier` export are put aside below
+    /// a name that tells when that was, if there is any difference; those of one that broke off likewise, where they
+    /// hold something that has not come now.
     ///
     /// # Errors
     /// [`ArchiveError`].
@@ -336,16 +379,44 @@ impl Incoming {
         if !self.folder.is_dir() {
             return Ok(());
         }
-        let there = self.settled.is_dir();
-        if there && read_trust_data(&self.folder)? == read_trust_data(&self.settled)? {
-            return self.remove();
-        }
-        if let Some(origin) = earlier.filter(|_| there) {
-            rename(&self.settled, &self.aside(&origin.exported_at))?;
-        } else if there {
-            std_fs::remove_dir_all(&self.settled).map_err(failed(&self.settled, "removed"))?;
+        if self.settled.is_dir() {
+            let (came, there) = (read_trust_data(&self.folder)?, read_trust_data(&self.settled)?);
+            if came == there {
+                return self.remove();
+            }
+            let lost = there.files().any(|(name, bytes)| came.get(name) != Some(bytes));
+            match earlier {
+                Some(origin) => rename(&self.settled, &self.aside(&origin.exported_at))?,
+                None if lost => rename(&self.settled, &self.aside(UNFINISHED))?,
+                None => self.remove_settled()?,
+            }
         }
         rename(&self.folder, &self.settled)
+    }
+
+    /// Puts the files that came in their place, where others are missing. What an earlier try has brought and this
+    /// one has not stays.
+    ///
+    /// # Errors
+    /// [`ArchiveError`].
+    pub fn settle_partial(self) -> Result<(), ArchiveError> {
+        if !self.folder.is_dir() {
+            return Ok(());
+        }
+        if self.settled.is_dir() {
+            let came = read_trust_data(&self.folder)?;
+            for (name, bytes) in read_trust_data(&self.settled)?.files() {
+                if came.get(name).is_none() {
+                    self.keep(name, bytes)?;
+                }
+            }
+            self.remove_settled()?;
+        }
+        rename(&self.folder, &self.settled)
+    }
+
+    fn remove_settled(&self) -> Result<(), ArchiveError> {
+        std_fs::remove_dir_all(&self.settled).map_err(failed(&self.settled, "removed"))
     }
 
     /// Forgets the files that came.
