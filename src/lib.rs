@@ -1,25 +1,44 @@
 //! Notary Project signatures: made with the key service that a team already owns, and verified.
 //!
-//! # Reading a signature
+//! # Verifying
 //!
-//! [`Envelope::parse`] reads a JWS or COSE envelope that nothing is known of, and [`Envelope::verify`]
-//! turns it into [`SignedContent`]. There is no other way to what was signed.
+//! [`verify::evaluate`] holds a signature against a statement of a trust policy. It is a pure function: the
+//! envelope, the artifact, the statement, the trusted certificates, what is known of revocation, and the time are
+//! arguments. `Ok` means accepted; only [`verify::Accepted::Verified`] names a signer.
 //!
 //! ```
-//! use notation_sdk::{Envelope, EnvelopeError, EnvelopeFormat};
+//! use notation_sdk::{
+//!     Envelope,
+//!     oci::Descriptor,
+//!     revocation::Evidence,
+//!     trust::{OciPolicy, TrustAnchors},
+//!     verify::{Accepted, Artifact, evaluate},
+//! };
+//! use time::UtcDateTime;
 //!
-//! fn artifact_of(envelope: &[u8]) -> Result<String, EnvelopeError> {
-//!     let content = Envelope::parse(EnvelopeFormat::Jws, envelope)?.verify()?;
-//!     let signer = content.certificate_chain().leaf().subject();
-//!     Ok(format!("{} says that it signed {}", signer, content.payload()?.target_artifact.digest))
+//! fn signer(
+//!     envelope: &[u8],
+//!     artifact: &Descriptor,
+//!     policy: &OciPolicy,
+//!     anchors: &TrustAnchors,
+//!     now: UtcDateTime,
+//! ) -> Result<String, Box<dyn std::error::Error>> {
+//!     let repository = "registry.example/team/app".parse()?;
+//!     let statement = &policy.statement_for(&repository).ok_or("no statement")?.statement;
+//!     let envelope = Envelope::parse_any(envelope)?;
+//!     let evidence = Evidence::new();
+//!     match evaluate(&envelope, &Artifact::oci(artifact), statement, anchors, &evidence, now)? {
+//!         Accepted::Verified(verified) => Ok(verified.signer().subject().to_string()),
+//!         other => Err(format!("accepted, and not verified: {:?}", other.outcome()).into()),
+//!     }
 //! }
-//! # assert!(artifact_of(b"{}").is_err());
 //! ```
 //!
-//! What verifies is **integrity**: the signature, the certificate chain up to whatever root it brings, and
-//! the certificate requirements of the specification. Whether that root is trusted and whether the
-//! certificates are valid now are questions for a trust policy: [`verify::evaluate`] answers them, with the
-//! policy, the trusted certificates and the time as arguments.
+//! [`verify::Verifier`] does that with every signature of an artifact in a [`registry::Repository`], and asks about
+//! revocation where it is told to.
+//!
+//! [`Envelope::verify`] alone shows **integrity**: the signature, the certificate chain up to whatever root it
+//! brings, and the certificate requirements. It says nothing of trust.
 //!
 //! # Signing
 //!
@@ -35,7 +54,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | (none) | envelopes, certificates, signing with local keys, image layouts; no network, no runtime |
+//! | (none) | verification, trust policies, signing with local keys, image layouts; no network, no runtime |
 //! | `aws` | keys of AWS KMS |
 //! | `net` | registries, and what else is read from servers over HTTP |
 //! | `cli` (default) | the executable and the plugin protocol |
