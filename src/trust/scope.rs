@@ -3,6 +3,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::oci::Reference;
+
 /// A repository, fully qualified: `registry.example/team/app`, without tag and digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegistryScope(String);
@@ -27,47 +29,12 @@ impl FromStr for RegistryScope {
     type Err = ScopeError;
 
     fn from_str(text: &str) -> Result<Self, ScopeError> {
-        let (registry, repository) =
-            text.split_once('/').ok_or_else(|| ScopeError(text.to_owned()))?;
-        if is_registry(registry) && repository.split('/').all(is_path_component) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ScopeError(text.to_owned()))
+        match text.parse::<Reference>() {
+            Ok(name) if name.tag().is_none() && name.digest().is_none() => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(ScopeError(text.to_owned())),
         }
-    }
-}
-
-/// Host names and addresses of version 4, with a port or without, as image references have them.
-fn is_registry(text: &str) -> bool {
-    let (host, port) = text.split_once(':').unwrap_or((text, "0"));
-    let is_label = |label: &str| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        !label.is_empty()
-            && label.chars().all(fits)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.split('.').all(is_label) && !port.is_empty() && port.chars().all(|c| c.is_ascii_digit())
-}
-
-/// Letters and digits, joined by one `.`, one or two `_`, or any number of `-` (distribution
-/// specification, "Pulling manifests").
-fn is_path_component(text: &str) -> bool {
-    let mut rest = text;
-    loop {
-        let run = rest.trim_start_matches(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if run.len() == rest.len() {
-            return false;
-        }
-        if run.is_empty() {
-            return true;
-        }
-        let after = run.trim_start_matches(['.', '_', '-']);
-        let joint = run.get(..run.len() - after.len()).unwrap_or_default();
-        if !matches!(joint, "." | "_" | "__") && (joint.is_empty() || joint.contains(['.', '_'])) {
-            return false;
-        }
-        rest = after;
     }
 }
 

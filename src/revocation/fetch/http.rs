@@ -10,12 +10,13 @@ use std::{
 use reqwest::{
     Client, RequestBuilder, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
-    header, redirect, retry,
+    header,
 };
 use tokio::time::timeout;
 
 use super::{AddressError, AddressRules};
 use crate::{
+    http::builder,
     limits,
     revocation::{FetchFailure, FetchFailureKind as Kind},
 };
@@ -37,14 +38,7 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(rules: AddressRules, user_agent: &str) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .user_agent(user_agent)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
+        let client = builder(user_agent, limits::CRL_TIMEOUT)
             .dns_resolver(Arc::new(Resolver { rules: rules.clone() }))
             .build()?;
         Ok(Self { client, rules })
