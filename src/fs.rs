@@ -337,10 +337,11 @@ mod tests {
         assert!(write_new(&path, b"second", 0o600).unwrap_err().is_already_there());
         assert_eq!(read_bounded(&path, 10).unwrap(), b"first");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        // As long as a name may be, so that there is no room for the temporary one.
-        let long = folder.path().join("n".repeat(255));
-        assert!(!write_new(&long, b"", 0o600).unwrap_err().is_already_there());
-        assert!(!long.exists());
+        // As long as a name may be, and longer.
+        let long = |length| folder.path().join("n".repeat(length));
+        write_new(&long(255), b"", 0o600).unwrap();
+        assert!(!write_new(&long(256), b"", 0o600).unwrap_err().is_already_there());
+        assert!(!long(256).exists());
     }
 
     #[test]

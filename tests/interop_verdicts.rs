@@ -93,7 +93,7 @@ fn answers(envelope: &Envelope) -> Evidence {
 }
 
 fn answer(name: &str) -> Result<Vec<u8>, FetchFailure> {
-    fs::read(Path::new(FOLDER).join("answers").join(name))
+    fs::read(Path::new(FOLDER).join("revocation").join(name))
         .map_err(|_| FetchFailure::new(FetchFailureKind::Status(404), "not found"))
 }
 
