@@ -42,6 +42,8 @@ pub(crate) struct Answer {
     body: Vec<u8>,
     /// What the head says; `None` leaves it out.
     length: Option<usize>,
+    /// How long it takes until the first byte.
+    wait: Duration,
     then: Then,
 }
 
@@ -112,7 +114,8 @@ impl Answer {
     pub(crate) fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let length = Some(body.len());
-        Self { head: format!("HTTP/1.1 {status} Prepared\r\n"), body, length, then: Then::Close }
+        let head = format!("HTTP/1.1 {status} Prepared\r\n");
+        Self { head, body, length, wait: Duration::ZERO, then: Then::Close }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -127,12 +130,18 @@ impl Answer {
 
     /// Closes the connection without a word.
     pub(crate) fn hang_up() -> Self {
-        Self { head: String::new(), body: Vec::new(), length: None, then: Then::Close }
+        Self { head: String::new(), length: None, ..Self::new(0, "") }
     }
 
     /// Says nothing, and keeps the connection.
     pub(crate) fn silence() -> Self {
         Self { then: Then::Hang, ..Self::hang_up() }
+    }
+
+    /// Takes its time.
+    pub(crate) const fn after(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
     }
 
     /// Says that the body is longer than it is.
@@ -173,6 +182,7 @@ fn serve(
         requests.push(request.clone());
     }
     let answer = answer(&request);
+    thread::sleep(answer.wait);
     let mut message = answer.head.into_bytes();
     if !message.is_empty() {
         let length = answer.length.map(|length| format!("Content-Length: {length}\r\n"));

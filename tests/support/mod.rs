@@ -6,6 +6,7 @@
 pub(crate) mod command;
 pub(crate) mod component;
 pub(crate) mod der;
+pub(crate) mod fake_ca;
 pub(crate) mod fake_http;
 pub(crate) mod fake_kms;
 pub(crate) mod forged_token;
@@ -18,6 +19,7 @@ pub(crate) mod openssl;
 pub(crate) mod quickstart;
 pub(crate) mod registry;
 pub(crate) mod revocation;
+pub(crate) mod revocation_fault;
 pub(crate) mod server;
 pub(crate) mod trust_data;
 pub(crate) mod tsa;

@@ -105,46 +105,43 @@ impl Fetcher {
             fetched.push(wanted);
         }
         fetched.retain(|wanted| relies_on(&judged, &wanted.url));
-        self.keep(&case, &fetched, &evidence);
+        self.keep(&case, &fetched, &evidence, &judged);
         evidence
     }
 
     /// The evidence with an answer that was kept, and what judging makes of that; `None` where there is none that
-    /// it can rely on.
+    /// it can rely on. Another process may have kept a newer one on disk than this one has in memory.
     fn with_kept(
         &self,
         case: &Case<'_>,
         wanted: &Wanted,
         evidence: &Evidence,
     ) -> Option<(Evidence, CertificateRevocation)> {
-        let mut evidence = evidence.clone();
-        let url = wanted.url.as_str();
-        let cache = self.options.cache.as_ref();
-        match wanted.method {
-            Method::Ocsp => {
-                let request = ocsp_request(case.certificate, case.issuer, None);
-                let kept = self.memory.ocsp(url, &request);
-                let (response, fetched_at) = kept.or_else(|| cache?.ocsp(url, &request))?;
-                evidence.ocsp.push(case.ocsp_evidence(url, fetched_at, Ok(response)));
-            }
+        let places = [Place::Memory, Place::Disk].into_iter();
+        places.filter_map(|place| self.kept(case, wanted, place)).find_map(|kept| {
+            let mut evidence = evidence.clone();
+            let urls = case.add(wanted, kept, &mut evidence)?;
+            let judged = case.judge(&evidence);
+            urls.iter().all(|url| relies_on(&judged, url)).then_some((evidence, judged))
+        })
+    }
+
+    fn kept(&self, case: &Case<'_>, wanted: &Wanted, place: Place) -> Option<CachedCrl> {
+        let (url, cache) = (wanted.url.as_str(), self.options.cache.as_ref());
+        match (wanted.method, place) {
             // A delta CRL comes and goes with the CRL that it belongs to.
-            Method::DeltaCrl => return None,
-            Method::Crl => {
-                let kept = self.memory.crl(url).or_else(|| cache?.crl(url))?;
-                let CachedCrl { base, delta, fetched_at } = kept;
-                match (delta_urls(&base).first(), delta) {
-                    (None, None) => {}
-                    (Some(url), Some(delta)) => {
-                        evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
-                    }
-                    // One without the other may be as old as the day on which it was fetched.
-                    _ => return None,
-                }
-                evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(base)));
+            (Method::DeltaCrl, _) => None,
+            (Method::Crl, Place::Memory) => self.memory.crl(url),
+            (Method::Crl, Place::Disk) => cache?.crl(url),
+            (Method::Ocsp, _) => {
+                let request = ocsp_request(case.certificate, case.issuer, None);
+                let (base, fetched_at) = match place {
+                    Place::Memory => self.memory.ocsp(url, &request)?,
+                    Place::Disk => cache?.ocsp(url, &request)?,
+                };
+                Some(CachedCrl { base, delta: None, fetched_at })
             }
         }
-        let judged = case.judge(&evidence);
-        relies_on(&judged, url).then_some((evidence, judged))
     }
 
     async fn fetch(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) {
@@ -165,11 +162,17 @@ impl Fetcher {
     }
 
     /// Keeps what was fetched and turned out to be of use.
-    fn keep(&self, case: &Case<'_>, fetched: &[Wanted], evidence: &Evidence) {
+    fn keep(
+        &self,
+        case: &Case<'_>,
+        fetched: &[Wanted],
+        evidence: &Evidence,
+        judged: &CertificateRevocation,
+    ) {
         for wanted in fetched {
             match wanted.method {
                 Method::Ocsp => self.keep_ocsp(case, &wanted.url, evidence),
-                Method::Crl => self.keep_crl(&wanted.url, evidence),
+                Method::Crl => self.keep_crl(&wanted.url, evidence, judged),
                 Method::DeltaCrl => {}
             }
         }
@@ -187,14 +190,15 @@ impl Fetcher {
         }
     }
 
-    fn keep_crl(&self, url: &str, evidence: &Evidence) {
+    fn keep_crl(&self, url: &str, evidence: &Evidence, judged: &CertificateRevocation) {
         let answer = |url: &str| {
             let found = evidence.crls.iter().rev().find(|one| one.url == url)?;
             Some((found.answer.as_ref().ok()?, found.fetched_at))
         };
         let Some((base, fetched_at)) = answer(url) else { return };
         let deltas = delta_urls(base);
-        let delta = deltas.iter().find_map(|url| answer(url)).map(|(delta, _)| delta.as_slice());
+        let delta = deltas.iter().filter(|url| relies_on(judged, url)).find_map(|url| answer(url));
+        let delta = delta.map(|(delta, _)| delta.as_slice());
         if deltas.is_empty() || delta.is_some() {
             self.memory.keep_crl(url, base, delta, fetched_at);
             if let Some(cache) = &self.options.cache {
@@ -235,10 +239,43 @@ struct Wanted {
     url: String,
 }
 
+/// Where answers are kept.
+#[derive(Clone, Copy)]
+enum Place {
+    Memory,
+    Disk,
+}
+
 impl Case<'_> {
     fn judge(&self, evidence: &Evidence) -> CertificateRevocation {
         let Self { certificate, issuer, at } = *self;
         judge_certificate(certificate, issuer, evidence, at, SigningTime::Unknown)
+    }
+
+    /// Adds what was kept, and gives the URLs that it is of; `None` where it is not all that belongs together.
+    fn add(
+        &self,
+        wanted: &Wanted,
+        kept: CachedCrl,
+        evidence: &mut Evidence,
+    ) -> Option<Vec<String>> {
+        let CachedCrl { base, delta, fetched_at } = kept;
+        let mut urls = vec![wanted.url.clone()];
+        if wanted.method == Method::Ocsp {
+            evidence.ocsp.push(self.ocsp_evidence(&wanted.url, fetched_at, Ok(base)));
+            return Some(urls);
+        }
+        match (delta_urls(&base).first(), delta) {
+            (None, None) => {}
+            (Some(url), Some(delta)) => {
+                evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
+                urls.push(url.clone());
+            }
+            // One without the other may be as old as the day on which it was fetched.
+            _ => return None,
+        }
+        evidence.crls.push(CrlEvidence::new(&wanted.url, fetched_at, Ok(base)));
+        Some(urls)
     }
 
     fn ocsp_evidence(
