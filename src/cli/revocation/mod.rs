@@ -3,11 +3,13 @@
 mod check;
 mod evidence;
 mod fetch;
+mod known;
 
 pub(super) use check::RevocationLines;
 
-use std::{path::PathBuf, pin::Pin, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
+use known::Known;
 use time::UtcDateTime;
 
 use super::{
@@ -19,11 +21,10 @@ use crate::{
     config::{self, Directories},
     plugin::SIGNING_AGENT,
     revocation::{
-        Evidence, RevocationSource,
+        Evidence,
         fetch::{FetchOptions, Fetcher, RevocationCache},
     },
     verify::Revocation,
-    x509::CertificateChain,
 };
 
 /// Ask whether certificates are revoked, and collect the answers for where nobody can be asked.
@@ -135,24 +136,5 @@ impl OpenRevocation {
             Source::Offline(evidence) => Revocation::Offline(evidence),
             Source::Fetch(source) => Revocation::Fetch(source.as_ref()),
         }
-    }
-}
-
-/// What is known, and who is asked for the rest.
-#[derive(Debug)]
-struct Known {
-    evidence: Evidence,
-    fetcher: Fetcher,
-}
-
-impl RevocationSource for Known {
-    fn collect<'a>(
-        &'a self,
-        chain: &'a CertificateChain,
-        evidence: &'a mut Evidence,
-        at: UtcDateTime,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
-        evidence.merge(self.evidence.clone());
-        self.fetcher.collect(chain, evidence, at)
     }
 }
