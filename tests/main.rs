@@ -64,6 +64,8 @@ mod registry_commands;
 #[cfg(test)]
 mod revocation;
 #[cfg(test)]
+mod revocation_command;
+#[cfg(test)]
 mod revocation_fetch;
 #[cfg(test)]
 mod sign_command;

@@ -8,8 +8,9 @@ use std::{
 use notation_sdk::{
     Certificate,
     algorithm::KeySpec,
-    pki::{CertificateTemplate, Extension},
-    testing::{TestPki, name, set_extension, validity},
+    keys::file::FileKey,
+    pki::{CertificateTemplate, Extension, Issuer},
+    testing::{TestPki, chain, name, ready, set_extension, validity},
 };
 use time::{Duration, UtcDateTime};
 
@@ -28,9 +29,12 @@ pub(crate) const CRL: &str = "/issuing.crl";
 #[derive(Debug)]
 pub(crate) struct FakeCa {
     pub(crate) pki: TestPki,
+    /// The leaf's key, PKCS#8 in PEM.
+    pub(crate) leaf_pem: String,
     /// When it was made, by the second.
     pub(crate) at: UtcDateTime,
-    http: FakeHttp,
+    base: String,
+    http: Option<FakeHttp>,
     pages: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
@@ -57,16 +61,25 @@ impl FakeCa {
         let pages = Arc::new(Mutex::new(BTreeMap::<String, Answer>::new()));
         let shown = Arc::clone(&pages);
         let http = FakeHttp::start(move |request| {
-            let answer = shown.lock().unwrap().get(&request.target).cloned();
+            let pages = shown.lock().unwrap();
+            // A request by GET stands in the path (RFC 6960, appendix A.1).
+            let by_get = request.target.starts_with("/ocsp/").then_some(OCSP);
+            let answer = pages.get(by_get.unwrap_or(&request.target)).cloned();
             answer.unwrap_or_else(|| Answer::new(404, "nothing here"))
         });
-        let at = UtcDateTime::now().replace_nanosecond(0).unwrap();
+        let (at, base) = (UtcDateTime::now().replace_nanosecond(0).unwrap(), http.url());
         let mut template =
             CertificateTemplate::code_signing(name("leaf"), (validity(at).0, at + leaf_for));
-        leaf.name_in(&mut template, &http.url());
-        let change = |template: &mut CertificateTemplate| issuing.name_in(template, &http.url());
-        let pki = TestPki::with_templates(KeySpec::Ec256, at, change, template).unwrap();
-        Self { pki, at, http, pages }
+        leaf.name_in(&mut template, &base);
+        let change = |template: &mut CertificateTemplate| issuing.name_in(template, &base);
+        let mut pki =
+            TestPki::with_templates(KeySpec::Ec256, at, change, template.clone()).unwrap();
+        let (leaf_pem, leaf_key) = FileKey::generate(KeySpec::Ec256).unwrap();
+        let [_, issuing, root] = pki.chain.certificates() else { panic!("three certificates") };
+        let leaf = template.issue(&leaf_key, Issuer::Ca(issuing, &pki.issuing_key));
+        pki.chain = chain([ready(leaf).unwrap(), issuing.clone(), root.clone()]);
+        pki.leaf_key = leaf_key;
+        Self { pki, leaf_pem: leaf_pem.to_string(), at, base, http: Some(http), pages }
     }
 
     pub(crate) fn leaf(&self) -> &Certificate {
@@ -79,17 +92,22 @@ impl FakeCa {
 
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.http.url())
+        format!("{}{path}", self.base)
     }
 
     /// Paths that were asked for, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.http.targets()
+        self.requests().into_iter().map(|request| request.target).collect()
     }
 
     /// Everything that was asked, in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.http.requests()
+        self.http.as_ref().map(FakeHttp::requests).unwrap_or_default()
+    }
+
+    /// Ends the server.
+    pub(crate) fn stop(&mut self) {
+        self.http = None;
     }
 
     /// Gives this answer from now on.

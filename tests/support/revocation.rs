@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use notation_sdk::{
-    algorithm::{HashAlgorithm, KeySpec, SignatureAlgorithm},
+    algorithm::KeySpec,
     keys::{SigningKey as _, file::FileKey},
     testing::ready,
     x509::Certificate,
@@ -10,8 +10,8 @@ use notation_sdk::{
 use time::{Duration, UtcDateTime};
 
 use super::der::{
-    SEQUENCE, bits, enumerated, explicit, extension, generalized_time, implicit, integer, null,
-    octets, oid, sequence, time, tlv,
+    SEQUENCE, bits, ecdsa, enumerated, explicit, extension, generalized_time, implicit, integer,
+    null, octets, oid, sequence, time, tlv,
 };
 
 /// A CRL before it is signed.
@@ -283,20 +283,21 @@ fn spec_of(key: &FileKey) -> KeySpec {
     ready(key.public_key()).unwrap().key_spec().unwrap()
 }
 
+/// ECDSA with the hash of the key's size.
 fn algorithm_identifier(spec: KeySpec) -> Vec<u8> {
-    assert_eq!(spec, KeySpec::Ec256);
-    sequence(&[oid("1.2.840.10045.4.3.2")])
+    sequence(&[oid(match spec {
+        KeySpec::Ec256 => "1.2.840.10045.4.3.2",
+        KeySpec::Ec384 => "1.2.840.10045.4.3.3",
+        other => panic!("{other} signs no answers here"),
+    })])
 }
 
-/// ECDSA with SHA-256, in DER.
 fn sign(key: &FileKey, message: &[u8]) -> Vec<u8> {
-    let hash = digest::digest(&digest::SHA256, message);
-    let algorithm = SignatureAlgorithm::Ecdsa(HashAlgorithm::Sha256);
-    let fixed = ready(key.sign(algorithm, hash.as_ref())).unwrap();
-    let number = |half: &[u8]| {
-        let skip = half.iter().take(31).take_while(|byte| **byte == 0).count();
-        let sign: &[u8] = if half[skip] >= 0x80 { &[0] } else { &[] };
-        tlv(2, &[sign, &half[skip..]].concat())
+    let algorithm = spec_of(key).signature_algorithm();
+    let hash = match spec_of(key) {
+        KeySpec::Ec256 => &digest::SHA256,
+        _ => &digest::SHA384,
     };
-    sequence(&[number(&fixed[..32]), number(&fixed[32..])])
+    let hash = digest::digest(hash, message);
+    ecdsa(&ready(key.sign(algorithm, hash.as_ref())).unwrap())
 }

@@ -132,9 +132,13 @@ impl Default for TsaSettings {
 
 impl Tsa {
     pub(crate) fn or_skip(settings: &TsaSettings) -> Option<Self> {
+        Self::with_pki(settings, TsaPki::new(settings.key, UtcDateTime::now()))
+    }
+
+    /// One with these keys and certificates.
+    pub(crate) fn with_pki(settings: &TsaSettings, pki: TsaPki) -> Option<Self> {
         let program = Component::Openssl.or_skip()?;
         let folder = TempDir::new().unwrap();
-        let pki = TsaPki::new(settings.key, UtcDateTime::now());
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("signer.key", &pki.signer_pem);
         // openssl takes the first certificate for the signer, and adds all of the second file.

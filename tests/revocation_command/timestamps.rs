@@ -1,0 +1,224 @@
+//! Signatures with a timestamp: made by `sign`, and good for longer than their certificates.
+
+use notation_sdk::{algorithm::KeySpec, testing::validity};
+use serde_json::json;
+use time::{Duration, UtcDateTime};
+
+use super::{Desk, rfc3339};
+use crate::support::{
+    fake_ca::{CRL, FakeCa, Pointers},
+    fake_http::{Answer, FakeHttp},
+    revocation::TestCrl,
+    tsa::{Tsa, TsaPki, TsaServer, TsaSettings},
+};
+
+/// A key whose certificate is good for a day and names nobody to ask, and an authority that is trusted.
+struct Scene {
+    desk: Desk,
+    tsa: TsaServer,
+}
+
+impl Scene {
+    fn or_skip() -> Option<Self> {
+        TsaServer::or_skip(&TsaSettings::default()).map(Self::new)
+    }
+
+    fn new(tsa: TsaServer) -> Self {
+        let nobody = Pointers::default();
+        let desk = Desk::unsigned(FakeCa::with(nobody, nobody, Duration::DAY));
+        desk.trust("tsa/times", tsa.tsa.pki.chain.root());
+        let scene = Self { desk, tsa };
+        scene.policy("strict", "always");
+        scene
+    }
+
+    fn policy(&self, level: &str, verify_timestamp: &str) {
+        let verification = json!({ "level": level, "verifyTimestamp": verify_timestamp });
+        self.desk.policy_of(&verification, &["ca:test", "tsa:times"]);
+    }
+
+    /// The options of `sign` for the authority.
+    fn options(&self) -> [String; 4] {
+        let root = self.tsa.tsa.root().display().to_string();
+        ["--timestamp-url".into(), self.tsa.url(), "--timestamp-root-cert".into(), root]
+    }
+
+    fn sign(&self, format: &str) {
+        let options = self.options();
+        let options = options.iter().map(String::as_str);
+        let words: Vec<_> = options.chain(["--signature-format", format]).collect();
+        self.desk.sign(&words).expect_status(0);
+    }
+}
+
+#[test]
+fn a_signature_is_timestamped_in_both_formats_and_its_time_is_told() {
+    for format in ["jws", "cose"] {
+        let Some(scene) = Scene::or_skip() else { return };
+        let before = UtcDateTime::now() - Duration::seconds(3);
+        scene.sign(format);
+        assert_eq!(scene.tsa.requests(), 1);
+        let verified = scene.desk.verify(&[]).expect_status(0);
+        assert!(verified.stdout.contains("\n  timestamp: "), "{}", verified.stdout);
+        assert!(
+            verified.stdout.contains("Z, by CN=TSA,O=Test,ST=WA,C=US\n"),
+            "{}",
+            verified.stdout
+        );
+        let (report, _) = scene.desk.report(&[]);
+        let timestamp = &report["signatures"][0]["outcome"]["timestamp"];
+        let time = |name: &str| {
+            let text = timestamp[name].as_str().unwrap();
+            UtcDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
+        };
+        // The authority's accuracy is a second and a half.
+        assert!(time("earliest") >= before && time("latest") > time("earliest"), "{timestamp:#}");
+        assert_eq!(timestamp["authority"], "CN=TSA,O=Test,ST=WA,C=US");
+        // Where no store of timestamping authorities is trusted, nobody looks at it.
+        scene.desk.policy("strict");
+        assert!(!scene.desk.verify(&[]).expect_status(0).stdout.contains("timestamp: "));
+    }
+}
+
+#[test]
+fn a_timestamped_signature_outlives_its_certificate_and_another_does_not() {
+    let (Some(kept), Some(lost)) = (Scene::or_skip(), Scene::or_skip()) else { return };
+    kept.sign("jws");
+    lost.desk.sign(&[]).expect_status(0);
+    let later = rfc3339(kept.desk.ca.at + Duration::days(30));
+    for verify_timestamp in ["always", "afterCertExpiry"] {
+        kept.policy("strict", verify_timestamp);
+        lost.policy("strict", verify_timestamp);
+        kept.desk.verify(&["--at", &later]).expect_status(0);
+        let refused = lost.desk.verify(&["--at", &later]).expect_status(3);
+        assert!(
+            refused.stdout.contains("authentic timestamp failed: signature has no timestamp"),
+            "{}",
+            refused.stdout
+        );
+    }
+    // As long as the certificate is valid, only the former asks for a timestamp.
+    lost.policy("strict", "afterCertExpiry");
+    lost.desk.verify(&[]).expect_status(0);
+    lost.policy("strict", "always");
+    lost.desk.verify(&[]).expect_status(3);
+    lost.policy("audit", "always");
+    lost.desk.verify(&["--at", &later]).expect_status(0);
+    // Without a store for it, the timestamp does not help.
+    kept.desk.policy("strict");
+    let refused = kept.desk.verify(&["--at", &later]).expect_status(3);
+    assert!(
+        refused.stdout.contains("authentic timestamp failed: certificate CN=leaf,"),
+        "{}",
+        refused.stdout
+    );
+    kept.desk.policy("permissive");
+    let logged = kept.desk.verify(&["--at", &later]).expect_status(0).stdout;
+    assert!(logged.contains("authentic timestamp failed, and is only logged"), "{logged}");
+}
+
+#[test]
+fn a_timestamp_of_an_authority_that_nobody_trusts_does_not_help() {
+    let (Some(scene), Some(other)) = (Scene::or_skip(), Scene::or_skip()) else { return };
+    scene.sign("cose");
+    scene.desk.trust("tsa/times", other.tsa.tsa.pki.chain.root());
+    let later = rfc3339(scene.desk.ca.at + Duration::days(30));
+    let refused = scene.desk.verify(&["--at", &later]).expect_status(3);
+    assert!(refused.stdout.contains("authentic timestamp failed: "), "{}", refused.stdout);
+}
+
+#[test]
+fn nothing_is_stored_where_the_timestamp_cannot_be_had() {
+    let Some(scene) = Scene::or_skip() else { return };
+    let root = scene.tsa.tsa.root().display().to_string();
+    let gone = FakeHttp::start(|_| Answer::new(503, "busy"));
+    let stranger = Scene::or_skip().unwrap();
+    let (strange_root, ours) = (stranger.tsa.tsa.root().display().to_string(), scene.tsa.url());
+    for (url, root, status) in [
+        ("http://127.0.0.1:1/".to_owned(), &root, 6),
+        (gone.url(), &root, 6),
+        ("ftp://tsa.example/".to_owned(), &root, 2),
+        (ours, &strange_root, 1),
+    ] {
+        let words = ["--timestamp-url", &url, "--timestamp-root-cert", root];
+        scene.desk.sign(&words).expect_status(status);
+        let layout = scene.desk.layout.reference();
+        let listed = scene.desk.run(&["list", "--oci-layout", &layout, "-o", "json"]);
+        let listed = super::json_of(&listed.expect_status(0));
+        assert_eq!(listed["signatures"], json!([]), "{url}");
+    }
+    scene.desk.sign(&["--timestamp-url", "http://127.0.0.1:1/"]).expect_status(2);
+    scene.desk.sign(&["--timestamp-root-cert", &root]).expect_status(2);
+}
+
+/// An authority whose certificate names a CRL of a server.
+fn revocable(names: &FakeCa) -> Option<TsaServer> {
+    let settings = TsaSettings::default();
+    let pki = TsaPki::with_signer(KeySpec::Ec256, validity(names.at), |signer| {
+        Pointers { ocsp: &[], crl: &[&[&names.url("/tsa.crl")]] }.name_in(signer, "");
+    });
+    Tsa::with_pki(&settings, pki).map(Tsa::serve)
+}
+
+#[test]
+fn a_revoked_authority_is_refused_or_logged_as_the_level_has_it_for_timestamps() {
+    let server = FakeCa::new();
+    let Some(tsa) = revocable(&server) else { return };
+    let scene = Scene::new(tsa);
+    scene.sign("jws");
+    let pki = &scene.tsa.tsa.pki;
+    let [signer, issuing, _] = pki.chain.certificates() else { panic!("three certificates") };
+    let list = TestCrl::new(issuing, server.at);
+    let put =
+        |list: &TestCrl| server.put("/tsa.crl", Answer::new(200, list.sign(&pki.issuing_key)));
+    let verify = || scene.desk.verify(&["--no-revocation-cache"]);
+
+    put(&list);
+    let verified = verify().expect_status(0).stdout;
+    assert!(verified.contains("\n  revocation: good: CN=TSA,O=Test,"), "{verified}");
+    put(&list.revoke(signer, Some(1)));
+    let refused = verify().expect_status(3).stdout;
+    assert!(
+        refused.contains(
+            "authentic timestamp failed: certificate CN=TSA,O=Test,ST=WA,C=US was revoked"
+        ),
+        "{refused}"
+    );
+    server.put("/tsa.crl", Answer::new(503, ""));
+    verify().expect_status(6);
+    for level in ["permissive", "audit"] {
+        scene.policy(level, "always");
+        let logged = verify().expect_status(0).stdout;
+        assert!(logged.contains("authentic timestamp failed, and is only logged: "), "{logged}");
+    }
+    // It is asked about where its timestamp is needed, and only there.
+    scene.policy("strict", "afterCertExpiry");
+    verify().expect_status(0);
+}
+
+#[test]
+fn a_signature_that_was_made_before_the_key_was_lost_stays_good_by_its_timestamp() {
+    let Some(tsa) = TsaServer::or_skip(&TsaSettings::default()) else { return };
+    let mut scene = Scene::new(tsa);
+    scene.desk = Desk::unsigned(FakeCa::with_leaf(Pointers { ocsp: &[], crl: &[&[CRL]] }));
+    scene.desk.trust("tsa/times", scene.tsa.tsa.pki.chain.root());
+    scene.policy("strict", "always");
+    scene.sign("jws");
+    let ca = &scene.desk.ca;
+    let list = |since| {
+        let crl = TestCrl { this_update: ca.at, ..ca.crl() };
+        ca.put_crl(CRL, &crl.revoke_since(ca.leaf(), 1, since));
+    };
+    let verify = || scene.desk.verify(&["--no-revocation-cache"]);
+    list(ca.at + Duration::hours(1));
+    let verified = verify().expect_status(0).stdout;
+    assert!(verified.contains("revocation: good: CN=leaf,"), "{verified}");
+    list(ca.at - Duration::hours(1));
+    verify().expect_status(3);
+    ca.put_crl(CRL, &ca.crl().revoke(ca.leaf(), Some(1)));
+    verify().expect_status(3);
+    // Without the timestamp nobody can tell when it was made.
+    list(ca.at + Duration::hours(1));
+    scene.desk.policy("strict");
+    verify().expect_status(3);
+}
