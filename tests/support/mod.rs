@@ -15,6 +15,7 @@ pub(crate) mod layout;
 pub(crate) mod ministack;
 pub(crate) mod notary;
 pub(crate) mod notation;
+pub(crate) mod openbao;
 pub(crate) mod openssl;
 pub(crate) mod quickstart;
 pub(crate) mod registry;
