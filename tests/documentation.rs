@@ -201,7 +201,7 @@ fn with_gaps(text: &str) -> String {
 }
 
 /// The blocks of a page that are shell, each with what the page says that it prints.
-fn blocks(page: &str) -> Vec<(String, Option<String>)> {
+pub(crate) fn blocks(page: &str) -> Vec<(String, Option<String>)> {
     let block = |text: &str| {
         let (script, rest) = text.split_once("\n```\n").unwrap();
         let printed = rest
@@ -214,7 +214,7 @@ fn blocks(page: &str) -> Vec<(String, Option<String>)> {
     blocks
 }
 
-fn shell(folder: &Path, script: &str) -> Finished {
+pub(crate) fn shell(folder: &Path, script: &str) -> Finished {
     let path = std::env::var("PATH").unwrap();
     let run = Run::new("sh").home(folder).current_dir(folder).args(["-euc", script]);
     let run = run.env("XDG_CONFIG_HOME", folder.join(".config"));
@@ -222,7 +222,7 @@ fn shell(folder: &Path, script: &str) -> Finished {
 }
 
 /// Whether lines are as they are said to be; `…` stands for anything within a line.
-fn matches(said: &str, printed: &str) -> bool {
+pub(crate) fn matches(said: &str, printed: &str) -> bool {
     let line = |(said, printed): (&str, &str)| {
         let (first, rest) =
             said.split_once('…').map_or((said, None), |(first, rest)| (first, Some(rest)));
@@ -240,7 +240,7 @@ fn matches(said: &str, printed: &str) -> bool {
 }
 
 /// Puts the executable where [`shell`] looks.
-fn install(folder: &Path) {
+pub(crate) fn install(folder: &Path) {
     fs::create_dir(folder.join("bin")).unwrap();
     let program = env!("CARGO_BIN_EXE_notation-kms");
     std::os::unix::fs::symlink(program, folder.join("bin/notation-kms")).unwrap();

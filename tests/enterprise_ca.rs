@@ -43,11 +43,16 @@ impl Release {
         Some(Self { bao, issued, home, layout })
     }
 
-    /// A verification that takes nothing from the cache, and its exit code.
-    fn verify(&self, more: &[&str]) -> (Value, Option<i32>) {
+    /// A verification in JSON.
+    fn verify_command(&self, more: &[&str]) -> Finished {
         let reference = self.layout.reference();
         let words = ["verify", "--oci-layout", &reference, "--scope", "acme.example/app"];
-        let verified = run(&self.home, &[&words[..], more, &["-o", "json"]].concat());
+        run(&self.home, &[&words[..], more, &["-o", "json"]].concat())
+    }
+
+    /// Its report and its exit code.
+    fn verify(&self, more: &[&str]) -> (Value, Option<i32>) {
+        let verified = self.verify_command(more);
         let report = serde_json::from_str(&verified.stdout);
         (report.unwrap_or_else(|_| panic!("{}", verified.stderr)), verified.status)
     }
@@ -105,6 +110,7 @@ fn a_certificate_is_good_by_ocsp_until_its_ca_revokes_it() {
     }
     run(&release.home, &["revocation", "fetch", "chain.pem", "--to", "before.json"])
         .expect_status(0);
+    let recorded = release.verify_command(&[FRESH, "--record", "record.json"]).expect_status(0);
     release.bao.revoke(&release.issued);
     let (report, status) = release.verify(&[FRESH]);
     assert_eq!(status, Some(3), "{report:#}");
@@ -113,6 +119,8 @@ fn a_certificate_is_good_by_ocsp_until_its_ca_revokes_it() {
     // What was collected before tells of before.
     let (report, status) = release.verify(&["--offline", "--evidence", "before.json"]);
     assert_eq!(status, Some(0), "{report:#}");
+    let replayed = run(&release.home, &["verify", "--replay", "record.json", "-o", "json"]);
+    assert_eq!(replayed.expect_status(0).stdout, recorded.stdout);
 }
 
 #[test]

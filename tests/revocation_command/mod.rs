@@ -2,6 +2,7 @@
 
 mod evidence;
 mod notation;
+mod pages;
 mod timestamps;
 mod verdicts;
 
