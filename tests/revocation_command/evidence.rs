@@ -127,6 +127,29 @@ fn what_was_fetched_is_enough_where_nobody_can_be_asked() {
 }
 
 #[test]
+fn what_an_artifacts_signers_name_is_fetched_for_it() {
+    let mut desk = both();
+    desk.sign(&[]).expect_status(0);
+    let layout = desk.layout.reference();
+    let fetch = ["revocation", "fetch", "--oci-layout", &layout, "--to", "evidence.json"];
+    let fetched = desk.run(&fetch).expect_status(0);
+    assert_eq!(fetched.stdout, "evidence.json: 0 CRLs and 1 OCSP responses\n");
+    desk.ca.stop();
+    desk.verify(&["--offline", "--evidence", "evidence.json"]).expect_status(0);
+    desk.run(&["revocation", "fetch", "none.pem", "--to", "other.json"]).expect_status(2);
+}
+
+#[test]
+fn a_record_is_evidence_too() {
+    let mut desk = both();
+    desk.sign(&[]).expect_status(0);
+    desk.verify(&["--no-revocation-cache", "--record", "record.json"]).expect_status(0);
+    desk.ca.stop();
+    desk.verify(&["--no-revocation-cache", "--offline"]).expect_status(6);
+    desk.verify(&["--offline", "--evidence", "record.json"]).expect_status(0);
+}
+
+#[test]
 fn what_could_not_be_fetched_is_told_and_kept_too() {
     let desk = both();
     desk.ca.put(OCSP, Answer::new(503, ""));

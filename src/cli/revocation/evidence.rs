@@ -15,6 +15,7 @@ use crate::{
     },
     fs, limits,
     revocation::{Crl, CrlEvidence, Evidence, crl_der},
+    verify::Record,
     x509::Rfc3339,
 };
 
@@ -71,14 +72,18 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// A document of `revocation fetch`, or one CRL in DER or PEM, which is as old as its file.
+/// A document of `revocation fetch`, a record of `verify`, or one CRL in DER or PEM, which is as old as its file.
 fn read_file(path: &Path) -> Result<Evidence, Failure> {
     let usage = |failure: Failure| failure.context(format!("{} is no evidence", path.display()));
     let bytes = fs::read_regular(path, limits::EVIDENCE_FILE_BYTES)
         .map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
     if bytes.trim_ascii_start().first() == Some(&b'{') {
-        return serde_json::from_slice(&bytes)
-            .map_err(|error| usage(Failure::new(Exit::Usage, error)));
+        let evidence = serde_json::from_slice(&bytes);
+        // A record of a verification holds evidence too. What is neither is told as evidence that is none.
+        return evidence.or_else(|error| match Record::from_json(&bytes) {
+            Ok(record) => Ok(record.evidence),
+            Err(_) => Err(usage(Failure::new(Exit::Usage, error))),
+        });
     }
     let der = crl_der(bytes);
     Crl::parse(&der).map_err(|error| usage(Failure::new(Exit::Usage, error)))?;

@@ -1,6 +1,6 @@
 //! `revocation fetch`
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, path::Path};
 
 use serde::Serialize;
 
@@ -9,19 +9,33 @@ use crate::{
     cli::{
         Outcome,
         args::{self, OutputArgs, ToArgs},
+        artifact::{self, OpenArtifact},
         block_on,
         failure::{Exit, Failure},
         output,
+        registry::RegistryArgs,
     },
-    config,
+    config, limits,
     revocation::{Evidence, RevocationSource},
+    verify::{SignatureSource, read_signature},
+    x509::CertificateChain,
 };
 
-/// Collect what there is to know of the revocation of a chain, for `verify --evidence` where nobody can be asked.
+/// Collect what there is to know of the revocation of certificates, for `verify --evidence` where nobody can be asked.
+///
+/// For an artifact that is what its signers' certificates name. What timestamp authorities' name is in the records of
+/// `verify --record`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7
-    chain: PathBuf,
+    /// A file of certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7; or an artifact, as `verify`
+    /// takes it
+    #[arg(value_name = "CHAIN|REFERENCE")]
+    subject: String,
+    /// Take the artifact and its signatures from an image layout
+    #[arg(long)]
+    oci_layout: bool,
+    #[command(flatten)]
+    registry: RegistryArgs,
     #[command(flatten)]
     fetch: FetchArgs,
     #[command(flatten)]
@@ -42,12 +56,13 @@ struct Report {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let chain = args::read_chain(&self.chain)?.chain;
-        chain.verify_links().map_err(|error| Failure::new(Exit::Usage, error))?;
         self.to.check()?;
+        let chains = self.chains()?;
         let fetcher = self.fetch.fetcher()?;
         let mut evidence = Evidence::new();
-        block_on(fetcher.collect(&chain, &mut evidence, config::now()))?;
+        for chain in &chains {
+            block_on(fetcher.collect(chain, &mut evidence, config::now()))?;
+        }
         let mut json = serde_json::to_vec_pretty(&evidence)?;
         json.push(b'\n');
         self.to.write(&json)?;
@@ -58,6 +73,52 @@ impl Args {
         }
         Err(Failure::silent(Exit::Partial, "not every source has answered"))
     }
+}
+
+impl Args {
+    /// The chain of the file, or those of an artifact's signatures.
+    fn chains(&self) -> Result<Vec<CertificateChain>, Failure> {
+        let file = Path::new(&self.subject);
+        if !self.oci_layout && file.is_file() {
+            let chain = args::read_chain(file)?.chain;
+            chain.verify_links().map_err(|error| Failure::new(Exit::Usage, error))?;
+            return Ok(vec![chain]);
+        }
+        let artifact = if self.oci_layout {
+            OpenArtifact::in_layout(&self.subject)?
+        } else {
+            OpenArtifact::in_registry(&artifact::parse(&self.subject)?, &self.registry, false)?
+        };
+        block_on(chains_of(&artifact))?
+    }
+}
+
+/// The chains of an artifact's signatures. They are only asked about: whether the signatures hold is not for here.
+async fn chains_of(artifact: &OpenArtifact) -> Result<Vec<CertificateChain>, Failure> {
+    let OpenArtifact { repository, descriptor, .. } = artifact;
+    let mut chains = Vec::new();
+    let mut listed = repository.signatures(descriptor).await?.signatures;
+    listed.truncate(limits::SIGNATURES);
+    for signature in &listed {
+        let mut source = SignatureSource::new(signature.digest.clone());
+        let read = read_signature(repository.as_ref(), descriptor, signature, &mut source).await;
+        match read {
+            Ok(envelope) => {
+                let chain = envelope.dangerous_unverified().certificate_chain();
+                if chain.verify_links().is_ok() && !chains.contains(chain) {
+                    chains.push(chain.clone());
+                }
+            }
+            Err(refusal) => {
+                let why = Failure::from(refusal).one_line();
+                output::note(&format!("warning: signature {}: {why}", signature.digest));
+            }
+        }
+    }
+    if chains.is_empty() {
+        return Err(Failure::message(Exit::Unsigned, format!("{artifact} has no signatures")));
+    }
+    Ok(chains)
 }
 
 impl Report {

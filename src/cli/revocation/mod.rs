@@ -56,7 +56,8 @@ pub(super) struct RevocationArgs {
     /// Ask nobody about revocation: what --evidence holds is all there is
     #[arg(long)]
     offline: bool,
-    /// Evidence of revocation: a file of `revocation fetch`, a CRL, or a folder of such; may be repeated
+    /// Evidence of revocation: a file of `revocation fetch` or of `verify --record`, a CRL, or a folder of such; may be
+    /// repeated
     #[arg(long, value_name = "PATH")]
     evidence: Vec<PathBuf>,
     /// The greatest age of evidence that counts, such as 24h
