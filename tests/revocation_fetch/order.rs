@@ -42,7 +42,7 @@ fn a_responder_gets_the_request_by_post_and_a_crl_is_got() {
 
 #[test]
 fn the_certificates_of_a_chain_are_asked_about_at_the_same_time() {
-    let slow = Duration::from_millis(1500);
+    let slow = Duration::from_secs(2);
     let issuing = Pointers { ocsp: &["/root"], crl: &[] };
     let leaf = Pointers { ocsp: &[OCSP], crl: &[] };
     let ca = FakeCa::with(leaf, issuing, time::Duration::days(1));
