@@ -186,10 +186,18 @@ fn a_file_that_the_store_has_is_never_overwritten() {
 #[test]
 fn a_file_that_cannot_be_written_takes_the_others_back() {
     let home = Home::new();
-    // As long as a name may be, so that there is no room for the temporary one.
-    let long = format!("{}.pem", "n".repeat(251));
-    home.write(&long, pem(home.root()));
-    let failed = home.run(&format!("add --type ca --store acme root.pem {long}")).expect_status(1);
+    let large = format!("{}{}", "about the root\n".repeat(1000), pem(home.root()));
+    home.write("large.pem", large);
+    // Files of over 2 KiB cannot be written: a full disk, for one process.
+    let limited = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"";
+    let add = "cert add --type ca --store acme root.pem large.pem".split(' ');
+    let failed = Run::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_notation-kms")])
+        .args(add)
+        .home(home.folder.path())
+        .current_dir(home.folder.path())
+        .finish()
+        .expect_status(1);
     assert!(failed.stderr.contains("cannot be written"), "{}", failed.stderr);
     assert_eq!(home.files(), Vec::<String>::new());
     assert!(!home.stores("x509/ca/acme").exists());
