@@ -50,6 +50,12 @@ pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of an OCI manifest; registries refuse more than 4 MiB.
 pub const MANIFEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// Artifacts that one command verifies at the same time: enough to hide how long a registry takes to answer.
+pub const ARTIFACTS_AT_A_TIME: usize = 16;
+
+/// Manifests below one index that are signed or copied with it. Real ones have some dozens.
+pub const TREE_MANIFESTS: usize = 1_000;
+
 /// Bytes of an image layout's index: some forty thousand signatures.
 pub const LAYOUT_INDEX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -179,6 +185,15 @@ pub const REFERRERS_BYTES: usize = 64 * 1024 * 1024;
 
 /// Pages of what refers to an artifact.
 pub const REFERRERS_PAGES: usize = 1000;
+
+/// Tags of one repository: each of its artifacts may have one of its own for what refers to it.
+pub const TAGS: usize = 200_000;
+
+/// Pages of tags. Registries that bound a page to a hundred tags are common.
+pub const TAG_PAGES: usize = 2_000;
+
+/// Bytes of a page of tags. docker-registry gives all tags in one.
+pub const TAG_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Manifests that are read because a registry does not say what they are, one request each.
 pub const OPENED_REFERRERS: usize = 1000;

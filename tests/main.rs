@@ -54,6 +54,8 @@ mod json_forms;
 #[cfg(test)]
 mod layouts;
 #[cfg(test)]
+mod many_artifacts;
+#[cfg(test)]
 mod pki;
 #[cfg(test)]
 mod plugin_spec;

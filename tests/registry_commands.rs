@@ -50,8 +50,10 @@ fn each_reads_the_other(host: &str) {
             let Some(reference) = push(&layout, host, "team/app") else { return };
             ours(&notation, &["verify", &reference]).expect_status(4);
             match signer {
-                "ours" => ours(&notation, &[&["sign", &reference][..], &signing].concat())
-                    .expect_status(0),
+                "ours" => {
+                    ours(&notation, &[&["sign", "--force", &reference][..], &signing].concat())
+                        .expect_status(0)
+                }
                 _ => notation.sign(Artifact::Registry(&reference), &signing).expect_status(0),
             };
             notation.verify(Artifact::Registry(&reference), &[]).expect_status(0);
@@ -60,7 +62,7 @@ fn each_reads_the_other(host: &str) {
             // The other adds a second one, and both are listed.
             match signer {
                 "ours" => notation.sign(Artifact::Registry(&reference), &signing).expect_status(0),
-                _ => ours(&notation, &[&["sign", &reference][..], &signing].concat())
+                _ => ours(&notation, &[&["sign", "--force", &reference][..], &signing].concat())
                     .expect_status(0),
             };
             let listed = json_of(&ours(&notation, &["list", &reference, "-o", "json"]));

@@ -108,7 +108,7 @@ fn what_is_signed_is_listed_inspected_and_verified() {
 #[test]
 fn a_key_is_named_given_or_the_default_and_else_the_command_says_so() {
     let setup = Setup::new();
-    let sign = |more: &[&str]| setup.run(&[&["sign"][..], &LAYOUT, more].concat());
+    let sign = |more: &[&str]| setup.run(&[&["sign", "--force"][..], &LAYOUT, more].concat());
     let key = format!("file://{}", setup.root().join("keys/signing.key.pem").display());
     sign(&["--key", "quickstart"]).expect_status(0);
     sign(&["--id", &key, "--cert-chain", "keys/chain.pem"]).expect_status(0);
@@ -193,7 +193,8 @@ fn a_tar_on_standard_input_is_read_and_not_written() {
     let typo = piped(&["list", "--oci-layuot", "layout:v1"]).expect_status(2);
     assert!(typo.stderr.contains("--oci-layuot"), "{}", typo.stderr);
     setup.write("layout.tar", &tar);
-    let refused = setup.run(&["sign", "--oci-layout", "layout.tar:v1"]).expect_status(2);
+    let sign = ["sign", "--force", "--oci-layout", "layout.tar:v1"];
+    let refused = setup.run(&sign).expect_status(2);
     assert!(refused.stderr.contains("layout.tar is a tar, and only"), "{}", refused.stderr);
     let cut = setup.command(&["list", "--oci-layout", "-"]).stdin(&tar[..700]).finish();
     assert_ne!(cut.status, Some(0));

@@ -1,16 +1,19 @@
 //! Artifacts on the command line.
 
-use std::{fmt, io};
+use std::{fmt, io, rc::Rc};
 
 use super::{
     block_on,
     failure::{Exit, Failure},
     output,
-    registry::RegistryArgs,
+    registry::{Registries, RegistryArgs},
 };
 use crate::{
     oci::{Descriptor, Reference, ReferenceError},
-    registry::{Content, Repository, RepositoryError, RepositoryErrorKind, layout::ImageLayout},
+    registry::{
+        Content, Repository, RepositoryError, RepositoryErrorKind, layout::ImageLayout,
+        remote::RemoteRepository,
+    },
 };
 
 /// What standard input is called.
@@ -22,36 +25,94 @@ pub(super) struct ArtifactArgs {
     /// The artifact: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
     /// where PATH is the folder or the tar of an image layout, or /dev/stdin; PATH alone, or -, where the layout
     /// holds one artifact
-    reference: String,
-    /// Take the artifact and its signatures from an image layout
-    #[arg(long)]
-    oci_layout: bool,
+    pub(super) reference: String,
     #[command(flatten)]
-    registry: RegistryArgs,
+    pub(super) source: SourceArgs,
+}
+
+/// Where artifacts are
+#[derive(Debug, clap::Args)]
+pub(super) struct SourceArgs {
+    /// Take artifacts and their signatures from image layouts
+    #[arg(long)]
+    pub(super) oci_layout: bool,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
+}
+
+/// The artifacts of a command.
+#[derive(Debug)]
+pub(super) struct Artifacts<'a> {
+    pub(super) in_layouts: bool,
+    pub(super) registries: Registries<'a>,
 }
 
 /// An artifact that is there.
 #[derive(Debug)]
 pub(super) struct OpenArtifact {
-    pub(super) repository: Box<dyn Repository>,
+    pub(super) repository: Rc<dyn Repository>,
     pub(super) descriptor: Descriptor,
     /// The layout's path, or registry and repository.
-    name: String,
+    pub(super) name: String,
 }
 
 impl ArtifactArgs {
     /// Finds the artifact. Its bytes are not read.
     pub(super) fn open(&self) -> Result<OpenArtifact, Failure> {
-        self.open_to_sign(false)
+        block_on(self.source.artifacts().open(&self.reference))?
+    }
+}
+
+impl SourceArgs {
+    pub(super) fn artifacts(&self) -> Artifacts<'_> {
+        self.artifacts_to_sign(false)
     }
 
     /// The same, with what a writer says of a registry.
-    pub(super) fn open_to_sign(&self, force_referrers_tag: bool) -> Result<OpenArtifact, Failure> {
-        if self.oci_layout {
-            OpenArtifact::in_layout(&self.reference)
-        } else {
-            OpenArtifact::in_registry(&parse(&self.reference)?, &self.registry, force_referrers_tag)
+    pub(super) fn artifacts_to_sign(&self, force_referrers_tag: bool) -> Artifacts<'_> {
+        let registries = Registries::new(&self.registry, force_referrers_tag);
+        Artifacts { in_layouts: self.oci_layout, registries }
+    }
+}
+
+impl Artifacts<'_> {
+    /// Finds an artifact. Its bytes are not read, and a tag is resolved once.
+    pub(super) async fn open(&self, reference: &str) -> Result<OpenArtifact, Failure> {
+        if self.in_layouts {
+            return OpenArtifact::in_layout(reference);
         }
+        let reference = parse(reference)?;
+        let wanted = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => {
+                let message = format!("{reference} names neither a tag nor a digest");
+                return Err(Failure::message(Exit::Usage, message));
+            }
+        };
+        let repository = self.registries.repository(&reference)?;
+        let descriptor = Repository::resolve(&repository, wanted).await?;
+        if reference.digest().is_none() {
+            output::note(&format!(
+                "note: {reference} is {} now; tags move, digests do not",
+                descriptor.digest
+            ));
+        }
+        Ok(OpenArtifact::new(repository, descriptor))
+    }
+
+    /// An artifact of a registry by its descriptor. Nothing is asked.
+    pub(super) fn described(
+        &self,
+        reference: &str,
+        descriptor: Descriptor,
+    ) -> Result<OpenArtifact, Failure> {
+        let reference = parse(reference)?;
+        if reference.digest().is_some_and(|digest| *digest != descriptor.digest) {
+            let message = format!("{reference} is not the artifact {}", descriptor.digest);
+            return Err(Failure::message(Exit::Usage, message));
+        }
+        Ok(OpenArtifact::new(self.registries.repository(&reference)?, descriptor))
     }
 }
 
@@ -64,46 +125,25 @@ pub(super) fn parse(reference: &str) -> Result<Reference, Failure> {
 
 impl OpenArtifact {
     /// Finds an artifact in an image layout.
-    pub(super) fn in_layout(reference: &str) -> Result<Self, Failure> {
-        let (path, reference) = split(reference);
-        let layout = match path {
-            STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
-            path => ImageLayout::open(path),
-        };
-        let layout = layout.map_err(RepositoryError::from)?;
+    fn in_layout(reference: &str) -> Result<Self, Failure> {
+        let (layout, reference) = open_layout(reference)?;
         let descriptor = match reference {
             Some(reference) => layout.resolve(reference),
             None => layout.only_artifact(),
         };
         let descriptor = descriptor.map_err(RepositoryError::from)?;
         let name = layout.path().display().to_string();
-        Ok(Self { repository: Box::new(layout), descriptor, name })
+        Ok(Self { repository: Rc::new(layout), descriptor, name })
     }
 
-    /// Finds an artifact in a registry. A tag is resolved once.
-    pub(super) fn in_registry(
-        reference: &Reference,
-        registry: &RegistryArgs,
-        force_referrers_tag: bool,
-    ) -> Result<Self, Failure> {
-        let wanted = match (reference.digest(), reference.tag()) {
-            (Some(digest), _) => digest.as_str(),
-            (None, Some(tag)) => tag,
-            (None, None) => {
-                let message = format!("{reference} names neither a tag nor a digest");
-                return Err(Failure::message(Exit::Usage, message));
-            }
-        };
-        let repository = registry.open(reference, force_referrers_tag)?;
-        let descriptor = block_on(Repository::resolve(&repository, wanted))??;
-        if reference.digest().is_none() {
-            output::note(&format!(
-                "note: {reference} is {} now; tags move, digests do not",
-                descriptor.digest
-            ));
-        }
+    fn new(repository: RemoteRepository, descriptor: Descriptor) -> Self {
         let name = repository.name();
-        Ok(Self { repository: Box::new(repository), descriptor, name })
+        Self { repository: Rc::new(repository), descriptor, name }
+    }
+
+    /// Another artifact of the same repository.
+    pub(super) fn beside(&self, descriptor: Descriptor) -> Self {
+        Self { repository: Rc::clone(&self.repository), descriptor, name: self.name.clone() }
     }
 
     /// Shows that the artifact's manifest is there and has its digest.
@@ -130,6 +170,16 @@ impl From<RepositoryErrorKind> for Exit {
             RepositoryErrorKind::Other => Self::Other,
         }
     }
+}
+
+/// Opens the image layout of a reference, and gives the tag or digest that it names.
+pub(super) fn open_layout(reference: &str) -> Result<(ImageLayout, Option<&str>), Failure> {
+    let (path, reference) = split(reference);
+    let layout = match path {
+        STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
+        path => ImageLayout::open(path),
+    };
+    Ok((layout.map_err(RepositoryError::from)?, reference))
 }
 
 /// Path, and tag or digest.

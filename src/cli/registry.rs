@@ -1,6 +1,6 @@
 //! How registries are reached.
 
-use std::path::PathBuf;
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -12,7 +12,7 @@ use crate::{
     fs, limits,
     oci::Reference,
     plugin::SIGNING_AGENT,
-    registry::remote::{RemoteOptions, RemoteRepository},
+    registry::remote::{RemoteError, RemoteOptions, RemoteRegistry, RemoteRepository},
 };
 
 /// How the registry is reached
@@ -32,13 +32,41 @@ pub(super) struct RegistryArgs {
     client_key: Option<PathBuf>,
 }
 
-impl RegistryArgs {
+/// The registries of a command. Each is logged in to once, and its connections serve all its repositories.
+#[derive(Debug)]
+pub(super) struct Registries<'a> {
+    args: &'a RegistryArgs,
+    force_referrers_tag: bool,
+    known: RefCell<BTreeMap<String, RemoteRegistry>>,
+}
+
+impl<'a> Registries<'a> {
+    pub(super) fn new(args: &'a RegistryArgs, force_referrers_tag: bool) -> Self {
+        Self { args, force_referrers_tag, known: RefCell::default() }
+    }
+
     /// The repository of a reference. Nothing is asked yet.
-    pub(super) fn open(
+    pub(super) fn repository(&self, reference: &Reference) -> Result<RemoteRepository, Failure> {
+        let usage = |error: RemoteError| Failure::new(Exit::Usage, error);
+        let mut known = self.known.borrow_mut();
+        let registry = match known.get(reference.registry()) {
+            Some(registry) => registry,
+            None => {
+                let options = self.args.options(reference, self.force_referrers_tag)?;
+                let registry = RemoteRegistry::new(reference, options).map_err(usage)?;
+                known.entry(reference.registry().to_owned()).or_insert(registry)
+            }
+        };
+        registry.repository(reference).map_err(usage)
+    }
+}
+
+impl RegistryArgs {
+    fn options(
         &self,
         reference: &Reference,
         force_referrers_tag: bool,
-    ) -> Result<RemoteRepository, Failure> {
+    ) -> Result<RemoteOptions, Failure> {
         let mut options = RemoteOptions {
             insecure: self.insecure_registry,
             force_referrers_tag,
@@ -60,6 +88,6 @@ impl RegistryArgs {
             pem.extend_from_slice(&fs::read_secret(key, limits::KEY_FILE_BYTES).map_err(usage)?);
             options.identity = Some(pem);
         }
-        RemoteRepository::new(reference, options).map_err(|error| Failure::new(Exit::Usage, error))
+        Ok(options)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use time::UtcDateTime;
+
 use super::{
     args::{self, OpenKey},
     failure::{Exit, Failure},
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{self, Directories, KeyEntry, SigningKeys},
-    envelope::{EnvelopeFormat, Payload, SignedAttributes},
+    envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
     keys::KeyUri,
     limits,
     oci::Descriptor,
@@ -145,10 +147,7 @@ fn stored(key: &KeyEntry) -> Result<(KeyUri, BTreeMap<String, String>), Failure>
 impl Signer {
     /// The envelope of a signature over `artifact`, made now.
     pub(super) fn sign(&self, artifact: &Descriptor) -> Result<Vec<u8>, Failure> {
-        let mut target = artifact.without_annotations();
-        target.artifact_type = None;
-        target.annotations.clone_from(&self.user_metadata);
-        let payload = Payload::new(target).to_json();
+        let payload = Payload::new(self.target(artifact)).to_json();
         let mut attributes = SignedAttributes::new(config::now());
         if let Some(expiry) = self.expiry {
             let duration = time::Duration::try_from(expiry).ok();
@@ -161,6 +160,37 @@ impl Signer {
         let timestamping = self.timestamping.as_ref();
         request.timestamping = timestamping.map(ConfiguredTimestamping::timestamping);
         self.key.ask(|key| sign_envelope(key, &self.chain, &request))
+    }
+}
+
+impl Signer {
+    /// Whether a signature is what this signer would only make once more: whole, of the same certificate, artifact,
+    /// metadata and format, and good for half as long at least as a new one.
+    pub(super) fn would_repeat(&self, envelope: Envelope, artifact: &Descriptor) -> bool {
+        let Ok(content) = envelope.verify() else { return false };
+        let is_same_target =
+            content.payload().is_ok_and(|payload| payload.target_artifact == self.target(artifact));
+        is_same_target
+            && content.format() == self.format
+            && content.certificate_chain().leaf() == self.chain.leaf()
+            && self.lasts(content.attributes().expiry)
+            && (self.timestamping.is_none() || content.unsigned_attributes().timestamp.is_some())
+    }
+
+    fn lasts(&self, expiry: Option<UtcDateTime>) -> bool {
+        match (self.expiry, expiry) {
+            (None, None) => true,
+            (Some(wanted), Some(expiry)) => expiry - config::now() >= wanted / 2,
+            _ => false,
+        }
+    }
+
+    /// What is signed.
+    fn target(&self, artifact: &Descriptor) -> Descriptor {
+        let mut target = artifact.without_annotations();
+        target.artifact_type = None;
+        target.annotations.clone_from(&self.user_metadata);
+        target
     }
 }
 

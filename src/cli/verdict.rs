@@ -10,6 +10,7 @@ use super::{
     failure::{Exit, Failure},
     list::UnreadableRow,
     output,
+    results::Entry,
     revocation::RevocationLines,
 };
 use crate::{
@@ -32,15 +33,19 @@ pub(super) struct StoreArgs {
     follow_symlinks: bool,
 }
 
+/// The trust stores of a statement.
+#[derive(Debug, Default)]
+pub(super) struct OpenStores {
+    pub(super) anchors: TrustAnchors,
+    /// Why some of them cannot be used.
+    pub(super) problems: Vec<String>,
+}
+
 impl StoreArgs {
     /// Reads the stores of a statement. One that cannot be used vouches for nobody, which is then a matter of
     /// authenticity, and of the report.
-    pub(super) fn read(
-        &self,
-        statement: &Statement,
-        report: &mut Report,
-    ) -> Result<TrustAnchors, Failure> {
-        let mut anchors = TrustAnchors::new();
+    pub(super) fn read(&self, statement: &Statement) -> Result<OpenStores, Failure> {
+        let mut open = OpenStores::default();
         let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
         let stores = if self.follow_symlinks { stores.follow_links() } else { stores };
         for store in statement.trust_stores() {
@@ -48,16 +53,16 @@ impl StoreArgs {
                 Ok(read) => {
                     read.warnings.iter().for_each(|line| output::note(&format!("warning: {line}")));
                     for certificate in read.anchors.certificates(store) {
-                        anchors.insert(store.clone(), certificate.clone());
+                        open.anchors.insert(store.clone(), certificate.clone());
                     }
                 }
                 Err(error) => {
                     let failure = Failure::new(Exit::NotConfigured, error);
-                    report.store_problems.push(failure.one_line());
+                    open.problems.push(failure.one_line());
                 }
             }
         }
-        Ok(anchors)
+        Ok(open)
     }
 }
 
@@ -216,21 +221,23 @@ impl Report {
         self.evidence = tried.evidence;
     }
 
-    /// Prints the report, and gives the exit code: a store that cannot be used comes before a signature that is
-    /// refused for it.
+    /// Prints the report, and gives the exit code.
     pub(super) fn conclude(self, format: output::Format) -> CommandOutcome {
         output::data(format, &self)?;
-        match self.exit {
+        match self.exit() {
             None => Ok(()),
-            Some(exit) => {
-                let exit = if self.store_problems.is_empty() {
-                    exit
-                } else {
-                    exit.first(Exit::NotConfigured)
-                };
-                Err(Failure::silent(exit, format!("{} is not accepted", self.reference)))
-            }
+            Some(exit) => Err(Failure::silent(exit, format!("{} is not accepted", self.reference))),
         }
+    }
+}
+
+impl Entry for Report {
+    /// A store that cannot be used comes before a signature that is refused for it.
+    fn exit(&self) -> Option<Exit> {
+        self.exit.map(|exit| match self.store_problems.is_empty() {
+            true => exit,
+            false => exit.first(Exit::NotConfigured),
+        })
     }
 }
 

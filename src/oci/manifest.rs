@@ -13,6 +13,9 @@ use crate::{algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, x509::Ce
 pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Media type of an image index.
 pub const INDEX_MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+/// Media type of Docker's image index.
+pub const DOCKER_LIST_MEDIA_TYPE: &str =
+    "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Media type of the config blob `{}`.
 pub const EMPTY_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// The type that marks a signature manifest, as `config.mediaType` or `artifactType`.

@@ -271,16 +271,26 @@ impl ImageLayout {
         found.map(|found| found.without_annotations()).ok_or_else(not_found)
     }
 
-    /// The only artifact of the layout that is no signature.
+    /// What the index lists that is not about something else, as signatures are. With their annotations, by which
+    /// [`ref_name`] tells their tags.
     ///
     /// # Errors
-    /// [`LayoutError::NotNamed`] where there is not exactly one, or the index's error.
-    pub fn only_artifact(&self) -> Result<Descriptor, LayoutError> {
+    /// The index's error.
+    pub fn artifacts(&self) -> Result<Vec<Descriptor>, LayoutError> {
         let is_artifact = |entry: &Descriptor| {
             self.manifest(entry).map_or(true, |manifest| manifest.subject.is_none())
         };
         let mut listed = self.listed()?;
         listed.retain(is_artifact);
+        Ok(listed)
+    }
+
+    /// The only artifact of the layout that is no signature.
+    ///
+    /// # Errors
+    /// [`LayoutError::NotNamed`] where there is not exactly one, or the index's error.
+    pub fn only_artifact(&self) -> Result<Descriptor, LayoutError> {
+        let mut listed = self.artifacts()?;
         listed.sort_by(|one, other| one.digest.cmp(&other.digest));
         listed.dedup_by(|one, other| one.digest == other.digest);
         match listed.as_slice() {
@@ -449,6 +459,8 @@ fn blob_name(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm().digest_prefix(), digest.hex())
 }
 
-fn ref_name(descriptor: &Descriptor) -> Option<&str> {
+/// The tag of what an image layout's index lists.
+#[must_use]
+pub fn ref_name(descriptor: &Descriptor) -> Option<&str> {
     descriptor.annotations.get(REF_NAME).map(String::as_str)
 }

@@ -108,7 +108,7 @@ impl Samples {
 
     fn broken_signatures(&mut self) {
         let quickstart = Quickstart::new();
-        quickstart.run(&["sign", "--oci-layout", "layout:v1"]).expect_status(0);
+        quickstart.run(&["sign", "--force", "--oci-layout", "layout:v1"]).expect_status(0);
         let listed = quickstart.run(&["list", "--oci-layout", "layout:v1", "-o", "json"]);
         let listed: Value = serde_json::from_str(&listed.expect_status(0).stdout).unwrap();
         let manifest =
@@ -228,10 +228,33 @@ impl Samples {
         self.run(("verify", "a file that is skipped"), &quickstart, &named, 0);
     }
 
+    /// Several artifacts at once, each of which is a sample too.
+    fn several(&mut self, quickstart: &Quickstart) {
+        let references = ["layout:v1", "layout:none"];
+        for (command, more) in [("sign", &[][..]), ("verify", &["--scope", Quickstart::SCOPE])] {
+            let words = [&[command, "--oci-layout"][..], &references, more].concat();
+            self.run(("results", command), quickstart, &words, 9);
+            let results = self.0.last().unwrap().json["results"].as_array().unwrap().clone();
+            let [good, failed] = results.as_slice() else { panic!("{results:?}") };
+            let what = "one of several".to_owned();
+            self.0.push(Sample { schema: command, what: what.clone(), json: good.clone() });
+            let mut error = failed.clone();
+            error.as_object_mut().unwrap().remove("reference").unwrap();
+            self.0.push(Sample { schema: "error", what, json: error });
+        }
+    }
+
     fn signing(&mut self) {
         let quickstart = Quickstart::new();
         let sign = ["sign", "--oci-layout", "layout:v1", "--expiry", "1h", "-m", "build=7"];
         self.run(("sign", "an artifact"), &quickstart, &sign, 0);
+        self.run(("sign", "an artifact that is signed"), &quickstart, &sign, 0);
+        self.several(&quickstart);
+        let listed = quickstart.run(&["list", "--oci-layout", "layout:v1", "-o", "json"]);
+        let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+        let root = listed["signatures"][0]["thumbprints"][2].as_str().unwrap();
+        let find = ["list", "--oci-layout", "layout", "--signed-by", root];
+        self.run(("list-signed-by", "a layout"), &quickstart, &find, 0);
         for command in ["list", "inspect"] {
             let words = [command, "--oci-layout", "layout:v1"];
             self.run((command, "signed twice"), &quickstart, &words, 0);

@@ -180,7 +180,7 @@ fn the_proxy_that_the_environment_names_is_asked_for_the_ca_s_names() {
 fn a_server_is_not_asked_again_for_every_signature_of_an_artifact() {
     let desk = Desk::new(FakeCa::new());
     for _ in 0..3 {
-        desk.sign(&[]).expect_status(0);
+        desk.sign(&["--force"]).expect_status(0);
     }
     desk.ca.put(OCSP, Answer::new(503, ""));
     let rejected = desk.verify(&[]).expect_status(3);

@@ -11,7 +11,17 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
+    /// Status line and headers.
+    head: String,
     pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
 }
 
 /// Sends a request to a loopback port.
@@ -47,6 +57,7 @@ pub(crate) fn request(
 fn parse(answer: &[u8]) -> Option<Response> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let (head, body) = answer.split_at(end + 4);
-    let status = str::from_utf8(head).ok()?.split(' ').nth(1)?.parse().ok()?;
-    Some(Response { status, body: body.to_vec() })
+    let head = str::from_utf8(head).ok()?.to_owned();
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Response { status, head, body: body.to_vec() })
 }

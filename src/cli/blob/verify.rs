@@ -11,7 +11,7 @@ use crate::{
         failure::{Exit, Failure},
         policy,
         revocation::RevocationArgs,
-        verdict::{Report, SignatureRow, StoreArgs},
+        verdict::{OpenStores, Report, SignatureRow, StoreArgs},
     },
     envelope::Envelope,
     revocation::Evidence,
@@ -58,7 +58,8 @@ impl Args {
         let statement = &found.statement;
         let bytes = read_signature(&self.signature)?;
         let mut report = Report::new(self.file.display(), statement);
-        let anchors = self.stores.read(statement, &mut report)?;
+        let OpenStores { anchors, problems } = self.stores.read(statement)?;
+        report.store_problems = problems;
         let revocation = self.revocation.open()?;
         report.judged_at(revocation.at, revocation.is_at_given);
         if let Some(skipped) = Accepted::by_skipping(statement, revocation.at) {

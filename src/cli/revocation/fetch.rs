@@ -9,11 +9,10 @@ use crate::{
     cli::{
         Outcome,
         args::{self, OutputArgs, ToArgs},
-        artifact::{self, OpenArtifact},
+        artifact::{OpenArtifact, SourceArgs},
         block_on,
         failure::{Exit, Failure},
         output,
-        registry::RegistryArgs,
     },
     config, limits,
     revocation::{Evidence, RevocationSource},
@@ -31,11 +30,8 @@ pub(in crate::cli) struct Args {
     /// takes it
     #[arg(value_name = "CHAIN|REFERENCE")]
     subject: String,
-    /// Take the artifact and its signatures from an image layout
-    #[arg(long)]
-    oci_layout: bool,
     #[command(flatten)]
-    registry: RegistryArgs,
+    source: SourceArgs,
     #[command(flatten)]
     fetch: FetchArgs,
     #[command(flatten)]
@@ -79,17 +75,12 @@ impl Args {
     /// The chain of the file, or those of an artifact's signatures.
     fn chains(&self) -> Result<Vec<CertificateChain>, Failure> {
         let file = Path::new(&self.subject);
-        if !self.oci_layout && file.is_file() {
+        if !self.source.oci_layout && file.is_file() {
             let chain = args::read_chain(file)?.chain;
             chain.verify_links().map_err(|error| Failure::new(Exit::Usage, error))?;
             return Ok(vec![chain]);
         }
-        let artifact = if self.oci_layout {
-            OpenArtifact::in_layout(&self.subject)?
-        } else {
-            OpenArtifact::in_registry(&artifact::parse(&self.subject)?, &self.registry, false)?
-        };
-        block_on(chains_of(&artifact))?
+        block_on(async { chains_of(&self.source.artifacts().open(&self.subject).await?).await })?
     }
 }
 

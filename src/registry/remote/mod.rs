@@ -8,6 +8,7 @@ mod index;
 mod pull;
 mod push;
 mod referrers;
+mod tags;
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -198,7 +198,7 @@ impl RemoteRepository {
         Ok(())
     }
 
-    fn too_many(&self, what: &'static str, limit: usize) -> RemoteError {
+    pub(super) fn too_many(&self, what: &'static str, limit: usize) -> RemoteError {
         RemoteError::TooMany { repository: self.name(), what, limit }
     }
 }

@@ -1,8 +1,11 @@
 //! `list`
 
+mod signed_by;
+
 use std::fmt;
 
 use serde::Serialize;
+use signed_by::Thumbprint;
 
 use super::{
     Outcome,
@@ -19,11 +22,18 @@ use crate::{
 };
 
 /// List the signatures of an artifact. None of them is verified.
+///
+/// With --signed-by, find what a certificate has signed: in one artifact, or in everything that a repository's tags or
+/// an image layout lead to. What has no tag in a registry is not found.
 #[derive(Debug, clap::Args)]
 #[command(visible_alias = "ls")]
 pub(super) struct Args {
     #[command(flatten)]
     artifact: ArtifactArgs,
+    /// Only signatures of the certificate with this SHA-256 fingerprint, or of one that it has issued, by what their
+    /// manifests say. The reference may be a REGISTRY/REPOSITORY or the PATH of a layout
+    #[arg(long, value_name = "THUMBPRINT", value_parser = Thumbprint::parse)]
+    signed_by: Option<Thumbprint>,
     #[command(flatten)]
     max: MaxSignatures,
     #[command(flatten)]
@@ -62,6 +72,10 @@ pub(super) struct UnreadableRow {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
+        if let Some(signed_by) = &self.signed_by {
+            let ArtifactArgs { reference, source } = &self.artifact;
+            return signed_by::run(reference, source, signed_by, self.output.format);
+        }
         let artifact = self.artifact.open()?;
         let listing = block_on(artifact.repository.signatures(&artifact.descriptor))??;
         let Listing { mut signatures, unreadable } = listing;

@@ -1,0 +1,152 @@
+//! What all artifacts of one command are judged by, and the judging of each.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use super::Args;
+use crate::{
+    cli::{
+        Outcome,
+        args::{self, ToArgs},
+        artifact::{self, Artifacts, OpenArtifact},
+        failure::{Exit, Failure},
+        policy,
+        revocation::OpenRevocation,
+        verdict::{OpenStores, Report},
+    },
+    config::PolicyFile,
+    oci::Descriptor,
+    registry::Repository,
+    trust::{OciPolicy, RegistryScope, ScopeError, Statement},
+    verify::{Record, RecordingRepository, Revocation, Verifier, VerifyError},
+};
+
+/// The policy in force, read once, and who is asked.
+pub(super) struct Judge<'a> {
+    args: &'a Args,
+    user_metadata: BTreeMap<String, String>,
+    file: PolicyFile,
+    policy: OciPolicy,
+    revocation: OpenRevocation,
+    artifacts: Artifacts<'a>,
+    /// Of the statements that were needed so far, by their names.
+    stores: RefCell<BTreeMap<String, Rc<OpenStores>>>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(args: &'a Args) -> Result<Self, Failure> {
+        let user_metadata = args::user_metadata(&args.user_metadata)?;
+        let (file, policy) = policy::for_artifacts()?;
+        Ok(Self {
+            args,
+            user_metadata,
+            file,
+            policy,
+            revocation: args.revocation.open()?,
+            artifacts: args.source.artifacts(),
+            stores: RefCell::default(),
+        })
+    }
+
+    /// Verifies an artifact, which is looked for once there is a statement to judge it by.
+    pub(super) async fn verify(
+        &self,
+        reference: &str,
+        record: Option<&ToArgs>,
+    ) -> Result<Report, Failure> {
+        let scope = self.scope(reference)?;
+        let Some(found) = self.policy.statement_for(&scope) else {
+            let message = format!("no statement of {} is for {scope}", self.file.path.display());
+            return Err(Failure::message(Exit::NotConfigured, message));
+        };
+        let statement = &found.statement;
+        let stores = self.stores(statement)?;
+        let artifact = self.artifacts.open(reference).await?;
+        artifact.check().await?;
+        let mut report =
+            Report::new(&artifact, statement).of(&artifact.descriptor.digest).under(&scope);
+        report.store_problems.clone_from(&stores.problems);
+        report.judged_at(self.revocation.at, self.revocation.is_at_given);
+        let mut verifier = Verifier::new(
+            statement,
+            &stores.anchors,
+            self.revocation.revocation(),
+            self.revocation.at,
+        );
+        verifier.max_signatures = self.args.max.get();
+        verifier.user_metadata.clone_from(&self.user_metadata);
+        match record {
+            None => {
+                let repository = artifact.repository.as_ref();
+                judge(&verifier, repository, &artifact.descriptor, &mut report).await?;
+            }
+            Some(to) => {
+                let repository = RecordingRepository::new(artifact.repository.as_ref());
+                judge(&verifier, &repository, &artifact.descriptor, &mut report).await?;
+                self.write_record(to, &scope, &artifact, &verifier, &repository, &report)?;
+            }
+        }
+        self.args.max.warn(report.untried());
+        Ok(report)
+    }
+
+    /// The repository that an artifact is judged as.
+    fn scope(&self, reference: &str) -> Result<RegistryScope, Failure> {
+        if let Some(scope) = &self.args.scope {
+            return Ok(scope.clone());
+        }
+        let reference = artifact::parse(reference)?;
+        let repository = format!("{}/{}", reference.registry(), reference.repository());
+        repository.parse().map_err(|error: ScopeError| Failure::new(Exit::Usage, error))
+    }
+
+    fn stores(&self, statement: &Statement) -> Result<Rc<OpenStores>, Failure> {
+        if let Some(known) = self.stores.borrow().get(&statement.name) {
+            return Ok(Rc::clone(known));
+        }
+        let stores = Rc::new(self.args.stores.read(statement)?);
+        self.stores.borrow_mut().insert(statement.name.clone(), Rc::clone(&stores));
+        Ok(stores)
+    }
+
+    fn write_record(
+        &self,
+        to: &ToArgs,
+        scope: &RegistryScope,
+        artifact: &OpenArtifact,
+        verifier: &Verifier<'_>,
+        repository: &RecordingRepository<'_>,
+        report: &Report,
+    ) -> Outcome {
+        let (statement, at) = (verifier.statement, verifier.at);
+        let mut record =
+            Record::new(&self.file.bytes, &statement.name, &artifact.descriptor, at, repository)?;
+        record.reference = artifact.to_string();
+        record.scope = scope.to_string();
+        record.at_given = self.revocation.is_at_given;
+        record.max_signatures = verifier.max_signatures;
+        record.user_metadata.clone_from(&verifier.user_metadata);
+        record.set_anchors(statement.trust_stores(), verifier.anchors);
+        if let Revocation::Offline(known) = verifier.revocation {
+            record.evidence.merge(known.clone());
+        }
+        report.keep_in(&mut record)?;
+        let mut json = serde_json::to_vec_pretty(&record)?;
+        json.push(b'\n');
+        to.write(&json)
+    }
+}
+
+/// Verifies, and puts what becomes of it into the report.
+pub(super) async fn judge(
+    verifier: &Verifier<'_>,
+    repository: &dyn Repository,
+    artifact: &Descriptor,
+    report: &mut Report,
+) -> Outcome {
+    match verifier.verify(repository, artifact).await {
+        Ok(accepted) => report.accepted(accepted),
+        Err(VerifyError::Unsigned(tried) | VerifyError::Rejected(tried)) => report.tried(*tried),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
