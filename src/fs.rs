@@ -145,6 +145,18 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     fs::rename(from, to).map_err(FileError::io(from, "renamed"))
 }
 
+/// Gives a temporary file of the same file system its name and its mode, once its bytes are on the disk.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn adopt(temporary: &Path, path: &Path, mode: u32) -> Result<(), FileError> {
+    let error = FileError::io(path, "written");
+    let file = File::open(temporary).map_err(&error)?;
+    set_mode(&file, mode).map_err(&error)?;
+    file.sync_all().map_err(&error)?;
+    fs::rename(temporary, path).map_err(error)
+}
+
 /// Copies a file as [`write_atomic`] writes one.
 ///
 /// # Errors
@@ -290,6 +302,17 @@ fn create_parent(path: &Path) -> io::Result<()> {
         Some(folder) => fs::create_dir_all(folder),
         None => Ok(()),
     }
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

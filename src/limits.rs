@@ -143,6 +143,9 @@ pub const NAME_LIST_BYTES: usize = 16 * 1024 * 1024;
 /// otherwise.
 pub const SERVER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The slowest that blobs of images are carried at, bytes a second: a slower connection ends as one that hangs.
+pub const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
+
 /// How many times its timeout one whole answer of a server may take: one that sends a byte now and then would
 /// never end.
 pub const ANSWER_TIMEOUTS: u32 = 20;
@@ -185,6 +188,9 @@ pub const REFERRERS_BYTES: usize = 64 * 1024 * 1024;
 
 /// Pages of what refers to an artifact.
 pub const REFERRERS_PAGES: usize = 1000;
+
+/// Blobs of one manifest that are copied at the same time.
+pub const BLOBS_AT_A_TIME: usize = 4;
 
 /// Tags of one repository: each of its artifacts may have one of its own for what refers to it.
 pub const TAGS: usize = 200_000;

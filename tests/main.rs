@@ -20,6 +20,8 @@ mod components;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod copy;
+#[cfg(test)]
 mod dct_archive;
 #[cfg(test)]
 mod dct_client;

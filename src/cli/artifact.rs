@@ -34,7 +34,7 @@ pub(super) struct ArtifactArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct SourceArgs {
     /// Take artifacts and their signatures from image layouts
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = RegistryArgs::ALL)]
     pub(super) oci_layout: bool,
     #[command(flatten)]
     pub(super) registry: RegistryArgs,
@@ -141,6 +141,14 @@ impl OpenArtifact {
         Self { repository: Rc::new(repository), descriptor, name }
     }
 
+    pub(super) fn in_place(
+        repository: Rc<dyn Repository>,
+        descriptor: Descriptor,
+        name: String,
+    ) -> Self {
+        Self { repository, descriptor, name }
+    }
+
     /// Another artifact of the same repository.
     pub(super) fn beside(&self, descriptor: Descriptor) -> Self {
         Self { repository: Rc::clone(&self.repository), descriptor, name: self.name.clone() }
@@ -183,7 +191,7 @@ pub(super) fn open_layout(reference: &str) -> Result<(ImageLayout, Option<&str>)
 }
 
 /// Path, and tag or digest.
-fn split(reference: &str) -> (&str, Option<&str>) {
+pub(super) fn split(reference: &str) -> (&str, Option<&str>) {
     if let Some((path, digest)) = reference.rsplit_once('@')
         && digest.contains(':')
         && !digest.contains('/')

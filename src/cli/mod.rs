@@ -5,6 +5,7 @@ mod artifact;
 mod blob;
 mod cert;
 mod contents;
+mod copy;
 mod credentials;
 mod dct;
 mod envelope_report;
@@ -51,6 +52,7 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     List(list::Args),
+    Copy(copy::Args),
     #[command(subcommand)]
     Blob(blob::Command),
     #[command(subcommand)]
@@ -93,6 +95,7 @@ impl Command {
             Self::Verify(args) => args.run(),
             Self::Inspect(args) => args.run(),
             Self::List(args) => args.run(),
+            Self::Copy(args) => args.run(),
             Self::Blob(command) => command.run(),
             Self::Cert(command) => command.run(),
             Self::Key(command) => command.run(),
@@ -121,6 +124,7 @@ impl Command {
             Self::Verify(args) => args.output.format,
             Self::Inspect(args) => args.output.format,
             Self::List(args) => args.output.format,
+            Self::Copy(args) => args.output.format,
             Self::Blob(command) => command.format(),
             Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
         }

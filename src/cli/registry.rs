@@ -1,10 +1,11 @@
 //! How registries are reached.
 
-use std::{cell::RefCell, collections::BTreeMap, path::PathBuf};
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc};
 
 use zeroize::Zeroizing;
 
 use super::{
+    artifact::Artifacts,
     credentials,
     failure::{Exit, Failure},
 };
@@ -19,13 +20,13 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct RegistryArgs {
     /// Ask the registry by plain HTTP, for tests only
-    #[arg(long, conflicts_with = "oci_layout")]
+    #[arg(long)]
     insecure_registry: bool,
     /// Certificates to trust beside the system's, PEM; may be repeated
-    #[arg(long, value_name = "FILE", conflicts_with = "oci_layout")]
+    #[arg(long, value_name = "FILE")]
     ca_cert: Vec<PathBuf>,
     /// Client certificate for the registry, PEM
-    #[arg(long, value_name = "FILE", requires = "client_key", conflicts_with = "oci_layout")]
+    #[arg(long, value_name = "FILE", requires = "client_key")]
     client_cert: Option<PathBuf>,
     /// Private key of the client certificate, PEM
     #[arg(long, value_name = "FILE", requires = "client_cert")]
@@ -33,16 +34,21 @@ pub(super) struct RegistryArgs {
 }
 
 /// The registries of a command. Each is logged in to once, and its connections serve all its repositories.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Registries<'a> {
     args: &'a RegistryArgs,
     force_referrers_tag: bool,
-    known: RefCell<BTreeMap<String, RemoteRegistry>>,
+    known: Rc<RefCell<BTreeMap<String, RemoteRegistry>>>,
 }
 
 impl<'a> Registries<'a> {
     pub(super) fn new(args: &'a RegistryArgs, force_referrers_tag: bool) -> Self {
-        Self { args, force_referrers_tag, known: RefCell::default() }
+        Self { args, force_referrers_tag, known: Rc::default() }
+    }
+
+    /// What references name: artifacts of these registries, or of image layouts.
+    pub(super) fn artifacts(&self, in_layouts: bool) -> Artifacts<'a> {
+        Artifacts { in_layouts, registries: self.clone() }
     }
 
     /// The repository of a reference. Nothing is asked yet.
@@ -62,6 +68,9 @@ impl<'a> Registries<'a> {
 }
 
 impl RegistryArgs {
+    /// What has no meaning where no registry is asked.
+    pub(super) const ALL: [&str; 4] = ["insecure_registry", "ca_cert", "client_cert", "client_key"];
+
     fn options(
         &self,
         reference: &Reference,

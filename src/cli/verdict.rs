@@ -159,6 +159,11 @@ impl Report {
         self.at_given = is_given;
     }
 
+    /// Who signed, where the result is `verified`.
+    pub(super) fn signer(&self) -> Option<String> {
+        self.signer.clone()
+    }
+
     pub(super) const fn untried(&self) -> usize {
         self.untried
     }

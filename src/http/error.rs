@@ -45,6 +45,15 @@ pub enum HttpError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A file that is sent, or that an answer is written to, cannot be read or written.
+    #[error("what is carried from or to {url} cannot be kept in a file")]
+    Spool {
+        /// Who was asked.
+        url: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The server, or its token service, refuses.
     #[error("access to {url} was denied {with}: {reason}")]
     Denied {

@@ -9,6 +9,7 @@
 
 mod answer;
 mod auth;
+mod body;
 mod client;
 mod error;
 mod transport;
@@ -21,7 +22,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::{
     answer::Answer,
     client::{backoff, builder, is_loopback, is_tls, said, shown},
-    transport::{Method, Request, is_allowed},
+    transport::{Method, Request, Upload, is_allowed},
 };
 use self::{auth::Authority, transport::Transport};
 pub use self::{

@@ -1,15 +1,19 @@
 //! Requests: bounded, timed and tried again, and redirected without credentials.
 
-use std::sync::OnceLock;
+use std::{fs::File, io, path::Path, sync::OnceLock, time::Duration};
 
 use reqwest::{
-    Certificate, ClientBuilder, Identity, RequestBuilder, Response, Url,
+    Body, Certificate, ClientBuilder, Identity, RequestBuilder, Response, Url,
     header::{self, HeaderName, HeaderValue},
 };
 use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
-use super::{Answer, HttpError, Settings, backoff, builder, is_loopback, is_tls, said, shown};
+use super::{
+    Answer, HttpError, Settings, backoff,
+    body::{Buffer, FileBody, Sink, Spool},
+    builder, is_loopback, is_tls, said, shown,
+};
 use crate::limits;
 
 /// What carries requests. None of its clients follows redirects, tries again, or takes compressed bytes.
@@ -45,17 +49,29 @@ pub(crate) struct Request<'a> {
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// What is posted or put, again with each try.
     pub(crate) body: &'a [u8],
+    /// A file to put instead, which may be of any size.
+    pub(crate) file: Option<Upload<'a>>,
+    /// Where the body of an answer with status 200 goes instead of into the answer, from the start with each try.
+    pub(crate) into: Option<&'a File>,
     /// Bytes that are read of an answer with status 200.
     pub(crate) limit: usize,
     /// How often it may be tried.
     pub(crate) tries: u32,
 }
 
+/// A file that is put.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upload<'a> {
+    pub(crate) path: &'a Path,
+    /// Bytes that are sent of it.
+    pub(crate) size: u64,
+}
+
 impl<'a> Request<'a> {
     /// A request without headers and body.
     pub(crate) const fn new(method: Method, url: &'a Url, limit: usize) -> Self {
         let tries = limits::SERVICE_ATTEMPTS;
-        Self { method, url, headers: Vec::new(), body: &[], limit, tries }
+        Self { method, url, headers: Vec::new(), body: &[], file: None, into: None, limit, tries }
     }
 }
 
@@ -208,7 +224,9 @@ impl Transport {
     async fn attempt(&self, sent: &Sent<'_>, tries: u32) -> Result<Answer, HttpError> {
         let url = sent.url;
         let request = self.prepare(sent)?;
-        let mut response = match timeout(self.settings.timeout, request.send()).await {
+        let sending = sent.request.file.map_or(0, |file| file.size);
+        let patience = self.settings.timeout.saturating_add(carrying(sending));
+        let mut response = match timeout(patience, request.send()).await {
             Ok(begun) => begun.map_err(|error| self.explain(url, tries, error))?,
             Err(_) => return Err(self.hung(url)),
         };
@@ -224,12 +242,22 @@ impl Transport {
         };
         if status == 200 {
             let limit = sent.request.limit;
-            self.read(&mut response, limit, &mut answer.body, url, tries).await?;
+            match sent.request.into {
+                None => {
+                    let body = &mut Buffer(&mut answer.body);
+                    self.read(&mut response, limit, body, url, tries).await?;
+                }
+                Some(file) => {
+                    let body = &mut Spool::begin(file).map_err(|error| spooling(url, error))?;
+                    self.read(&mut response, limit, body, url, tries).await?;
+                }
+            }
             return Ok(answer);
         }
         // The status is what matters. Of what comes with it, as much is told as has come.
         let mut body = Vec::new();
-        let _ = self.read(&mut response, limits::ERROR_BODY_BYTES, &mut body, url, tries).await;
+        let told = &mut Buffer(&mut body);
+        let _ = self.read(&mut response, limits::ERROR_BODY_BYTES, told, url, tries).await;
         answer.said = self.without_secrets(said(&body), sent.authorization);
         Ok(answer)
     }
@@ -252,7 +280,13 @@ impl Transport {
             prepared = prepared.header(name, value);
         }
         if matches!(sent.request.method, Method::Post | Method::Put) {
-            prepared = prepared.body(sent.request.body.to_vec());
+            prepared = match sent.request.file {
+                Some(file) => {
+                    let body = FileBody::open(file).map_err(|error| spooling(sent.url, error))?;
+                    prepared.body(Body::wrap(body))
+                }
+                None => prepared.body(sent.request.body.to_vec()),
+            };
         }
         if let Some(authorization) = sent.authorization {
             prepared = prepared.header(header::AUTHORIZATION, authorization);
@@ -279,7 +313,7 @@ impl Transport {
         &self,
         response: &mut Response,
         limit: usize,
-        body: &mut Vec<u8>,
+        body: &mut impl Sink,
         url: &Url,
         tries: u32,
     ) -> Result<(), HttpError> {
@@ -296,13 +330,15 @@ impl Transport {
                     Err(_) => return Err(self.hung(url)),
                 };
                 let room = limit.saturating_sub(body.len());
-                body.extend(chunk.iter().take(room));
+                let taken = chunk.get(..room).unwrap_or(&chunk);
+                body.take(taken).map_err(|error| spooling(url, error))?;
                 if chunk.len() > room {
                     return Err(too_large());
                 }
             }
         };
         let after = self.settings.timeout.saturating_mul(limits::ANSWER_TIMEOUTS);
+        let after = after.saturating_add(carrying(u64::try_from(limit).unwrap_or(u64::MAX)));
         let slow = |_| Err(HttpError::Slow { url: shown(url), after });
         timeout(after, whole).await.unwrap_or_else(slow)
     }
@@ -333,6 +369,15 @@ impl Transport {
         let secrets = sent.into_iter().chain(own).filter(|secret| !secret.is_empty());
         secrets.fold(text, |text, secret| text.replace(secret, "…"))
     }
+}
+
+/// How long bytes may be on their way, at the slowest that is borne.
+fn carrying(bytes: u64) -> Duration {
+    Duration::from_secs(bytes / limits::SLOWEST_BYTES_PER_SECOND)
+}
+
+fn spooling(url: &Url, source: io::Error) -> HttpError {
+    HttpError::Spool { url: shown(url), source }
 }
 
 /// Whether a URL may be asked at all: by TLS, or on this machine, or anywhere if insecure. A user in it would

@@ -223,9 +223,19 @@ impl ImageLayout {
     ) -> Result<Descriptor, LayoutError> {
         let bytes = serde_json::to_vec(manifest)
             .map_err(|error| LayoutError::Malformed("manifest".to_owned(), error))?;
-        let _lock = fs::lock_folder_in_turn(self.folder()?)?;
         let descriptor = self.push_blob(MANIFEST_MEDIA_TYPE, &bytes)?;
-        let mut listed = descriptor.clone();
+        self.list_manifest(&descriptor, tag)?;
+        Ok(descriptor)
+    }
+
+    /// Lists a manifest that is there in the index, under `tag` where there is one.
+    pub(crate) fn list_manifest(
+        &self,
+        descriptor: &Descriptor,
+        tag: Option<&str>,
+    ) -> Result<(), LayoutError> {
+        let _lock = fs::lock_folder_in_turn(self.folder()?)?;
+        let mut listed = descriptor.without_annotations();
         if let Some(tag) = tag {
             listed.annotations.insert(REF_NAME.to_owned(), tag.to_owned());
         }
@@ -238,8 +248,12 @@ impl ImageLayout {
         if tag.is_some() || !index.manifests.iter().any(is_same) {
             index.manifests.push(listed.clone().into());
         }
-        self.write_index(&index)?;
-        Ok(descriptor)
+        self.write_index(&index)
+    }
+
+    /// The file of a blob, which need not be there.
+    pub(crate) fn blob_file(&self, digest: &Digest) -> Result<PathBuf, LayoutError> {
+        Ok(self.folder()?.join(blob_name(digest)))
     }
 
     /// Finds the descriptor of a tag or a digest: in the index, a digest also in the indexes that it names.

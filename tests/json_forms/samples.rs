@@ -255,6 +255,9 @@ impl Samples {
         let root = listed["signatures"][0]["thumbprints"][2].as_str().unwrap();
         let find = ["list", "--oci-layout", "layout", "--signed-by", root];
         self.run(("list-signed-by", "a layout"), &quickstart, &find, 0);
+        let copy = ["copy", "layout:v1", "copied", "--from-oci-layout", "--to-oci-layout"];
+        let copy = [&copy[..], &["--scope", Quickstart::SCOPE]].concat();
+        self.run(("copy", "a layout"), &quickstart, &copy, 0);
         for command in ["list", "inspect"] {
             let words = [command, "--oci-layout", "layout:v1"];
             self.run((command, "signed twice"), &quickstart, &words, 0);

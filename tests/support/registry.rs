@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::{command::Run, component::Component, http, layout::Layout, server::Server};
 
-/// An empty registry on plain HTTP, which keeps everything in memory.
+/// An empty registry on plain HTTP.
 #[derive(Debug)]
 pub(crate) struct Registry {
     server: Server,
@@ -50,10 +50,12 @@ impl Registry {
         let program = Component::DockerRegistry.or_skip()?;
         let configuration = TempDir::new().unwrap();
         let path = configuration.path().join("registry.yml");
+        // In memory, a large blob costs it quadratic time.
+        let storage = configuration.path().join("storage").display().to_string();
         let command = |port: u16| {
             let yaml = format!(
                 "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-                 storage: {{inmemory: {{}}, delete: {{enabled: true}}}}\n{auth}\
+                 storage: {{filesystem: {{rootdirectory: {storage}}}, delete: {{enabled: true}}}}\n{auth}\
                  http: {{addr: '127.0.0.1:{port}'{tls}}}\n"
             );
             fs::write(&path, yaml).unwrap();

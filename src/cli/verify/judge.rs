@@ -2,16 +2,15 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use super::Args;
 use crate::{
     cli::{
         Outcome,
-        args::{self, ToArgs},
+        args::{self, MaxSignatures, ToArgs},
         artifact::{self, Artifacts, OpenArtifact},
         failure::{Exit, Failure},
         policy,
-        revocation::OpenRevocation,
-        verdict::{OpenStores, Report},
+        revocation::{OpenRevocation, RevocationArgs},
+        verdict::{OpenStores, Report, StoreArgs},
     },
     config::PolicyFile,
     oci::Descriptor,
@@ -20,50 +19,82 @@ use crate::{
     verify::{Record, RecordingRepository, Revocation, Verifier, VerifyError},
 };
 
+/// What artifacts are held against
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct JudgeArgs {
+    /// The repository that an artifact of a layout is judged as, such as registry.example/team/app
+    #[arg(long, value_name = "REPOSITORY")]
+    scope: Option<RegistryScope>,
+    /// Metadata that has to be signed; may be repeated
+    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
+    user_metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    max: MaxSignatures,
+    #[command(flatten)]
+    stores: StoreArgs,
+    #[command(flatten)]
+    revocation: RevocationArgs,
+}
+
 /// The policy in force, read once, and who is asked.
-pub(super) struct Judge<'a> {
-    args: &'a Args,
+pub(in crate::cli) struct Judge<'a> {
+    args: &'a JudgeArgs,
+    artifacts: Artifacts<'a>,
     user_metadata: BTreeMap<String, String>,
     file: PolicyFile,
     policy: OciPolicy,
     revocation: OpenRevocation,
-    artifacts: Artifacts<'a>,
     /// Of the statements that were needed so far, by their names.
     stores: RefCell<BTreeMap<String, Rc<OpenStores>>>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(args: &'a Args) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(
+        args: &'a JudgeArgs,
+        artifacts: Artifacts<'a>,
+    ) -> Result<Self, Failure> {
+        match (&args.scope, artifacts.in_layouts) {
+            (None, true) => {
+                let message = "an artifact of an image layout is judged as one of a repository";
+                let hint = "--scope REPOSITORY says which, such as registry.example/team/app";
+                return Err(Failure::message(Exit::Usage, message).hint(hint));
+            }
+            (Some(_), false) => {
+                let message = "--scope is for image layouts: an artifact of a registry has its own";
+                return Err(Failure::message(Exit::Usage, message));
+            }
+            _ => {}
+        }
         let user_metadata = args::user_metadata(&args.user_metadata)?;
         let (file, policy) = policy::for_artifacts()?;
-        Ok(Self {
-            args,
-            user_metadata,
-            file,
-            policy,
-            revocation: args.revocation.open()?,
-            artifacts: args.source.artifacts(),
-            stores: RefCell::default(),
-        })
+        let (revocation, stores) = (args.revocation.open()?, RefCell::default());
+        Ok(Self { args, artifacts, user_metadata, file, policy, revocation, stores })
     }
 
     /// Verifies an artifact, which is looked for once there is a statement to judge it by.
-    pub(super) async fn verify(
+    pub(in crate::cli) async fn verify(
         &self,
         reference: &str,
         record: Option<&ToArgs>,
     ) -> Result<Report, Failure> {
         let scope = self.scope(reference)?;
-        let Some(found) = self.policy.statement_for(&scope) else {
-            let message = format!("no statement of {} is for {scope}", self.file.path.display());
-            return Err(Failure::message(Exit::NotConfigured, message));
-        };
-        let statement = &found.statement;
-        let stores = self.stores(statement)?;
+        self.statement(&scope)?;
         let artifact = self.artifacts.open(reference).await?;
+        self.verify_artifact(&scope, &artifact, record).await
+    }
+
+    /// Verifies an artifact as one of the repository `scope`.
+    pub(in crate::cli) async fn verify_artifact(
+        &self,
+        scope: &RegistryScope,
+        artifact: &OpenArtifact,
+        record: Option<&ToArgs>,
+    ) -> Result<Report, Failure> {
+        let statement = self.statement(scope)?;
+        let stores = self.stores(statement)?;
         artifact.check().await?;
         let mut report =
-            Report::new(&artifact, statement).of(&artifact.descriptor.digest).under(&scope);
+            Report::new(artifact, statement).of(&artifact.descriptor.digest).under(scope);
         report.store_problems.clone_from(&stores.problems);
         report.judged_at(self.revocation.at, self.revocation.is_at_given);
         let mut verifier = Verifier::new(
@@ -82,7 +113,7 @@ impl<'a> Judge<'a> {
             Some(to) => {
                 let repository = RecordingRepository::new(artifact.repository.as_ref());
                 judge(&verifier, &repository, &artifact.descriptor, &mut report).await?;
-                self.write_record(to, &scope, &artifact, &verifier, &repository, &report)?;
+                self.write_record(to, scope, artifact, &verifier, &repository, &report)?;
             }
         }
         self.args.max.warn(report.untried());
@@ -90,13 +121,21 @@ impl<'a> Judge<'a> {
     }
 
     /// The repository that an artifact is judged as.
-    fn scope(&self, reference: &str) -> Result<RegistryScope, Failure> {
+    pub(in crate::cli) fn scope(&self, reference: &str) -> Result<RegistryScope, Failure> {
         if let Some(scope) = &self.args.scope {
             return Ok(scope.clone());
         }
         let reference = artifact::parse(reference)?;
         let repository = format!("{}/{}", reference.registry(), reference.repository());
         repository.parse().map_err(|error: ScopeError| Failure::new(Exit::Usage, error))
+    }
+
+    fn statement(&self, scope: &RegistryScope) -> Result<&Statement, Failure> {
+        let found = self.policy.statement_for(scope).ok_or_else(|| {
+            let message = format!("no statement of {} is for {scope}", self.file.path.display());
+            Failure::message(Exit::NotConfigured, message)
+        })?;
+        Ok(&found.statement)
     }
 
     fn stores(&self, statement: &Statement) -> Result<Rc<OpenStores>, Failure> {

@@ -9,17 +9,15 @@ use futures_util::{StreamExt, stream};
 
 use super::{
     Outcome,
-    args::{self, MaxSignatures, OutputArgs, ToArgs},
+    args::{OutputArgs, ToArgs},
     artifact::SourceArgs,
     block_on,
     failure::{Exit, Failure},
     output::Progress,
     results::Results,
-    revocation::RevocationArgs,
-    verdict::StoreArgs,
 };
-use crate::{limits, trust::RegistryScope};
-use judge::Judge;
+use crate::limits;
+pub(super) use judge::{Judge, JudgeArgs};
 
 /// Verify the signatures of artifacts under the trust policy.
 #[derive(Debug, clap::Args)]
@@ -31,18 +29,8 @@ pub(super) struct Args {
     references: Vec<String>,
     #[command(flatten)]
     source: SourceArgs,
-    /// The repository that artifacts of a layout are judged as, such as registry.example/team/app
-    #[arg(long, value_name = "REPOSITORY", required_if_eq("oci_layout", "true"))]
-    scope: Option<RegistryScope>,
-    /// Metadata that has to be signed; may be repeated
-    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
-    user_metadata: Vec<(String, String)>,
     #[command(flatten)]
-    max: MaxSignatures,
-    #[command(flatten)]
-    stores: StoreArgs,
-    #[command(flatten)]
-    revocation: RevocationArgs,
+    judging: JudgeArgs,
     /// Write everything that the verdict on the one artifact depended on to a file that --replay reads
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
@@ -58,15 +46,11 @@ impl Args {
         if let Some(record) = &self.replay {
             return replay::run(record, self.output.format);
         }
-        if self.scope.is_some() && !self.source.oci_layout {
-            let message = "--scope is for image layouts: an artifact of a registry has its own";
-            return Err(Failure::message(Exit::Usage, message));
-        }
         let to = self.record.as_deref().map(ToArgs::new);
         to.as_ref().map_or(Ok(()), ToArgs::check)?;
         match (self.references.as_slice(), to) {
             ([reference], to) => {
-                let judge = Judge::new(self)?;
+                let judge = self.judge()?;
                 block_on(judge.verify(reference, to.as_ref()))??.conclude(self.output.format)
             }
             (_, None) => self.verify_all(),
@@ -76,9 +60,13 @@ impl Args {
         }
     }
 
+    fn judge(&self) -> Result<Judge<'_>, Failure> {
+        Judge::new(&self.judging, self.source.artifacts())
+    }
+
     /// Verifies several at a time, and tells them in the order in which they are named.
     fn verify_all(&self) -> Outcome {
-        let judge = Judge::new(self)?;
+        let judge = self.judge()?;
         let (progress, total) = (Progress::new(), self.references.len());
         let verdicts = stream::iter(&self.references)
             .map(|reference| judge.verify(reference, None))

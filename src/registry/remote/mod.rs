@@ -3,6 +3,7 @@
 //! A registry is not trusted: bytes are given only where they have the digest and the size that were asked for,
 //! and what it lists is bounded. Credentials, redirects and plain HTTP are as [`http`](crate::http) tells.
 
+mod blobs;
 mod error;
 mod index;
 mod pull;
@@ -69,9 +70,11 @@ pub struct RemoteRepository {
 
 /// What a token is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+enum Access<'a> {
     Pull,
     Push,
+    /// To push what another repository of the registry holds.
+    Mount(&'a str),
 }
 
 impl Default for RemoteOptions {
@@ -178,14 +181,16 @@ impl RemoteRepository {
     async fn ask(
         &self,
         request: &Request<'_>,
-        access: Access,
+        access: Access<'_>,
         action: impl FnOnce() -> String,
     ) -> Result<Answer, RemoteError> {
-        let actions = match access {
-            Access::Pull => "pull",
-            Access::Push => "pull,push",
+        let scope = match access {
+            Access::Pull => format!("repository:{}:pull", self.path),
+            Access::Push => format!("repository:{}:pull,push", self.path),
+            Access::Mount(from) => {
+                format!("repository:{from}:pull repository:{}:pull,push", self.path)
+            }
         };
-        let scope = format!("repository:{}:{actions}", self.path);
         let asked = self.registry.inner.session.ask(request, &scope).await;
         asked.map_err(|source| RemoteError::Http {
             repository: self.name(),

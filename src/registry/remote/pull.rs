@@ -92,7 +92,7 @@ impl RemoteRepository {
         &self,
         reference: &str,
         digest: Option<Digest>,
-        access: Access,
+        access: Access<'_>,
     ) -> Result<Result<Served, Answer>, RemoteError> {
         let url = self.url(["manifests", reference]);
         let request = Request::new(Method::Get, &url, limits::MANIFEST_BYTES);
@@ -116,7 +116,7 @@ impl RemoteRepository {
     }
 
     /// Whether a blob is there already.
-    pub(super) async fn has_blob(&self, digest: &Digest) -> Result<bool, RemoteError> {
+    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, RemoteError> {
         let url = self.url(["blobs", digest.as_str()]);
         let request = Request::new(Method::Head, &url, 0);
         let action = || format!("tell of blob {digest}");

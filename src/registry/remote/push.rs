@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Access, RemoteError, RemoteRepository, with_header};
 use crate::{
     algorithm::HashAlgorithm,
-    http::{Answer, Method, Request},
+    http::{Answer, Method, Request, Upload},
     limits,
     oci::{Descriptor, Digest, EMPTY_CONFIG, MANIFEST_MEDIA_TYPE, Manifest},
 };
@@ -35,6 +35,13 @@ struct Config {
     media_type: String,
 }
 
+/// What a blob is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum BlobContent<'a> {
+    Bytes(&'a [u8]),
+    File(Upload<'a>),
+}
+
 impl RemoteRepository {
     /// Stores an envelope, the config that its manifest names, and the manifest, and lists it.
     pub(super) async fn push_envelope(
@@ -58,6 +65,15 @@ impl RemoteRepository {
     /// [`RemoteError`].
     pub async fn push_blob(&self, bytes: &[u8]) -> Result<Digest, RemoteError> {
         let digest = Digest::of(HashAlgorithm::Sha256, bytes);
+        self.put_blob(&digest, BlobContent::Bytes(bytes)).await?;
+        Ok(digest)
+    }
+
+    pub(super) async fn put_blob(
+        &self,
+        digest: &Digest,
+        content: BlobContent<'_>,
+    ) -> Result<(), RemoteError> {
         let action = || format!("take blob {digest}");
         let uploads = self.url(["blobs", "uploads", ""]);
         let mut is_first = true;
@@ -65,13 +81,13 @@ impl RemoteRepository {
             let begin = Request::new(Method::Post, &uploads, limits::ERROR_BODY_BYTES);
             let begun = self.ask(&begin, Access::Push, action).await?;
             match begun.status {
-                201 => return Ok(digest),
+                201 => return Ok(()),
                 202 => {}
                 _ => return Err(self.refused(action(), begun)),
             }
-            let answer = self.upload(&begun, &digest, bytes).await?;
+            let answer = self.upload(&begun, digest, content).await?;
             match answer.status {
-                201 => return Ok(digest),
+                201 => return Ok(()),
                 // An upload that broke off may be over, so that its second try finds nothing.
                 404 | 416 if is_first => is_first = false,
                 _ => return Err(self.refused(action(), answer)),
@@ -110,7 +126,7 @@ impl RemoteRepository {
         &self,
         begun: &Answer,
         digest: &Digest,
-        bytes: &[u8],
+        content: BlobContent<'_>,
     ) -> Result<Answer, RemoteError> {
         let action = || format!("take blob {digest}");
         let location = begun.header(LOCATION.as_str());
@@ -123,7 +139,10 @@ impl RemoteRepository {
         })?;
         url.query_pairs_mut().append_pair("digest", digest.as_str());
         let mut request = Request::new(Method::Put, &url, limits::ERROR_BODY_BYTES);
-        request.body = bytes;
+        match content {
+            BlobContent::Bytes(bytes) => request.body = bytes,
+            BlobContent::File(file) => request.file = Some(file),
+        }
         self.ask(&with_header(request, CONTENT_TYPE, OCTETS), Access::Push, action).await
     }
 

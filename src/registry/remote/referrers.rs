@@ -158,7 +158,7 @@ impl RemoteRepository {
     pub(super) async fn tagged(
         &self,
         subject: &Descriptor,
-        access: Access,
+        access: Access<'_>,
     ) -> Result<Tagged, RemoteError> {
         let tag = referrers_tag(&subject.digest);
         let Ok(served) = self.served_manifest(&tag, None, access).await? else {

@@ -1,0 +1,247 @@
+//! `copy`: artifacts with their signatures between registries and image layouts.
+
+use std::{fs, path::Path};
+
+use notation_sdk::{
+    algorithm::HashAlgorithm,
+    oci::{Descriptor, Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest},
+    registry::layout::ImageLayout,
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    command::{Finished, Run},
+    http,
+    quickstart::Quickstart,
+    registry::{ReferrersRegistry, Registry},
+};
+
+/// A layout with an index of two manifests, one in an index of its own; all of them signed.
+struct Signed {
+    quickstart: Quickstart,
+    /// Everything that can be verified: what is listed, and what lists it.
+    digests: Vec<String>,
+    index: Digest,
+}
+
+impl Signed {
+    fn new() -> Self {
+        let quickstart = Quickstart::new();
+        let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
+        let platforms = ["amd64", "arm64"].map(|platform| {
+            let layer = layout.push_blob("application/octet-stream", platform.as_bytes()).unwrap();
+            let manifest = Manifest::artifact("application/vnd.example", layer);
+            let bytes = serde_json::to_vec(&manifest).unwrap();
+            layout.push_blob(MANIFEST_MEDIA_TYPE, &bytes).unwrap()
+        });
+        let index_of = |listed: &[&Descriptor]| {
+            let index =
+                json!({"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": listed});
+            layout.push_blob(INDEX_MEDIA_TYPE, index.to_string().as_bytes()).unwrap()
+        };
+        let nested = index_of(&[&platforms[1]]);
+        let index = index_of(&[&platforms[0], &nested]);
+        let path = quickstart.path("layout/index.json");
+        let mut top: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let mut listed = serde_json::to_value(&index).unwrap();
+        listed["annotations"] = json!({"org.opencontainers.image.ref.name": "multi"});
+        top["manifests"].as_array_mut().unwrap().push(listed);
+        fs::write(path, top.to_string()).unwrap();
+        quickstart.run(&["sign", "--recursive", "--oci-layout", "layout:multi"]).expect_status(0);
+        quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+        let all = [&platforms[0], &platforms[1], &nested, &index];
+        let digests = all.map(|one| one.digest.to_string()).to_vec();
+        Self { quickstart, digests, index: index.digest }
+    }
+
+    fn copy(&self, words: &[&str]) -> Finished {
+        let words = [&["copy"], words, &["--insecure-registry", "-o", "json"]].concat();
+        self.quickstart.run(&words)
+    }
+
+    /// From the layout.
+    fn copy_from_layout(&self, destination: &str) -> Finished {
+        let scope = ["--scope", Quickstart::SCOPE];
+        let from = ["layout:multi", destination, "--from-oci-layout"];
+        self.copy(&[&from[..], &scope].concat())
+    }
+
+    /// Verifies everything in a repository.
+    fn verify_all(&self, repository: &str) {
+        let references: Vec<String> =
+            self.digests.iter().map(|digest| format!("{repository}@{digest}")).collect();
+        let references: Vec<&str> = references.iter().map(String::as_str).collect();
+        let words = [&["verify", "--insecure-registry"], references.as_slice()].concat();
+        self.quickstart.run(&words).expect_status(0);
+    }
+}
+
+fn json_of(finished: &Finished) -> Value {
+    serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
+}
+
+/// The status of a manifest.
+fn manifest(port: u16, repository: &str, reference: &str) -> u16 {
+    let accept = [("Accept", "application/vnd.oci.image.index.v1+json, */*")];
+    let path = format!("/v2/{repository}/manifests/{reference}");
+    http::request(port, "GET", &path, &accept, b"").unwrap().status
+}
+
+#[test]
+fn an_artifact_goes_round_with_all_its_signatures() {
+    let Some(old) = Registry::or_skip() else { return };
+    let new = ReferrersRegistry::start();
+    let signed = Signed::new();
+    let first = format!("{}/team/app", old.host());
+    let report = json_of(&signed.copy_from_layout(&format!("{first}:1")).expect_status(0));
+    assert_eq!(report["artifact"], signed.index.to_string());
+    assert_eq!(report["signer"], "CN=Quickstart signer,O=Notation Quickstart,ST=WA,C=US");
+    assert_eq!(report["manifests"], 4);
+    assert_eq!(report["signatures"].as_array().unwrap().len(), 4);
+    signed.verify_all(&first);
+
+    let second = format!("{}/other/app", new.host());
+    let tagged = [format!("{first}:1"), format!("{second}:1")];
+    signed.copy(&[&tagged[0], &tagged[1]]).expect_status(0);
+    assert_eq!(manifest(new.port(), "other/app", "1"), 200);
+    signed.verify_all(&second);
+
+    let back = ["back:again", "--to-oci-layout"];
+    signed.copy(&[&[tagged[1].as_str()][..], &back].concat()).expect_status(0);
+    let again = ["--scope", "any/where", "--oci-layout", "back:again"];
+    signed.quickstart.run(&[&["verify"][..], &again].concat()).expect_status(0);
+    let (from, to) = (signed.quickstart.path("layout"), signed.quickstart.path("back"));
+    let kept: Vec<String> = blobs(&to);
+    let known = blobs(&from);
+    assert!(kept.iter().all(|blob| known.contains(blob)), "nothing is made on the way");
+    // Of the layout's five artifacts, with a layer and a config each, quickstart's own was not copied.
+    let third = ["third:x", "--from-oci-layout", "--to-oci-layout", "--scope", "any/where"];
+    signed.copy(&[&["back:again"][..], &third].concat()).expect_status(0);
+    assert_eq!(blobs(&signed.quickstart.path("third")), kept);
+}
+
+/// Names of all blobs, each of which has the digest that its name says.
+fn blobs(layout: &Path) -> Vec<String> {
+    let entries = fs::read_dir(layout.join("blobs/sha256")).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let bytes = fs::read(entry.path()).unwrap();
+            assert_eq!(Digest::of(HashAlgorithm::Sha256, &bytes).hex(), name);
+            name
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_is_there_is_not_sent_again_and_a_registry_takes_its_own_blobs() {
+    let Some(registry) = Registry::or_skip() else { return };
+    let signed = Signed::new();
+    let (first, second) =
+        (format!("{}/team/app:1", registry.host()), format!("{}/team/copy:1", registry.host()));
+    let report = json_of(&signed.copy_from_layout(&first).expect_status(0));
+    // Two layers, the empty config of manifests and signatures, and four envelopes.
+    assert_eq!(report["blobs"]["copied"], 7, "{report:#}");
+    let again = json_of(&signed.copy_from_layout(&first).expect_status(0));
+    assert_eq!(again["blobs"]["copied"], 0, "{again:#}");
+    let mounted = json_of(&signed.copy(&[&first, &second]).expect_status(0));
+    assert_eq!(mounted["blobs"]["copied"], 0, "{mounted:#}");
+    assert_eq!(mounted["blobs"]["mounted"], 7, "{mounted:#}");
+    signed.verify_all(second.strip_suffix(":1").unwrap());
+}
+
+#[test]
+fn what_the_policy_refuses_is_not_copied() {
+    let registry = ReferrersRegistry::start();
+    let signed = Signed::new();
+    let destination = format!("{}/team/app:1", registry.host());
+    let quickstart = &signed.quickstart;
+    quickstart.change_policy(|statement| {
+        statement["trustedIdentities"] = json!(["x509.subject: C=US, ST=WA, O=Other"]);
+    });
+    let refused = signed.copy_from_layout(&destination).expect_status(3);
+    assert!(refused.stderr.contains("nothing was copied"), "{}", refused.stderr);
+    assert_eq!(json_of(&refused)["result"], "rejected");
+    assert_eq!(manifest(registry.port(), "team/app", "1"), 404);
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["a/b"]));
+    signed.copy_from_layout(&destination).expect_status(5);
+}
+
+#[test]
+fn a_blob_that_is_changed_or_missing_is_not_copied_and_the_tag_is_not_set() {
+    let registry = ReferrersRegistry::start();
+    let signed = Signed::new();
+    let destination = format!("{}/team/app:1", registry.host());
+    let layer = Digest::of(HashAlgorithm::Sha256, b"arm64");
+    let path = signed.quickstart.blob(layer.as_str());
+    for (content, status) in [(Some(&b"ARM64"[..]), 3), (Some(b"arm"), 3), (None, 8)] {
+        match content {
+            Some(content) => fs::write(&path, content).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let refused = signed.copy_from_layout(&destination).expect_status(status);
+        assert!(refused.stdout.contains(layer.as_str()), "{}", refused.stdout);
+        assert_eq!(manifest(registry.port(), "team/app", "1"), 404);
+        let to_layout =
+            ["layout:multi", "new:1", "--from-oci-layout", "--to-oci-layout", "--scope", "a/b"];
+        signed.copy(&to_layout).expect_status(status);
+        let list = ["list", "--oci-layout", "new:1"];
+        signed.quickstart.run(&list).expect_status(8);
+    }
+}
+
+#[test]
+fn a_large_blob_is_carried_in_little_memory() {
+    const SIZE: usize = 220 << 20;
+    let Some(registry) = Registry::or_skip() else { return };
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+    let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
+    let layer = layout.push_blob("application/octet-stream", &vec![7; SIZE]).unwrap();
+    layout
+        .push_manifest(&Manifest::artifact("application/vnd.example", layer), Some("large"))
+        .unwrap();
+    quickstart.run(&["sign", "--oci-layout", "layout:large"]).expect_status(0);
+    let there = format!("{}/team/large:1", registry.host());
+    let from_layout = ["layout:large", &there, "--from-oci-layout", "--scope", "a/b"];
+    let to_layout = [&there, "copied:1", "--to-oci-layout"];
+    for words in [&from_layout[..], &to_layout] {
+        // KiB of address space: less than the blob.
+        let limited = "ulimit -v 160000; exec \"$0\" copy --insecure-registry \"$@\"";
+        Run::new("sh")
+            .args(["-c", limited, env!("CARGO_BIN_EXE_notation-kms")])
+            .args(words)
+            .env("XDG_CONFIG_HOME", quickstart.path("config"))
+            .current_dir(&quickstart.path(""))
+            .finish()
+            .expect_status(0);
+    }
+    let scope = ["verify", "--oci-layout", "copied:1", "--scope", "a/b"];
+    quickstart.run(&scope).expect_status(0);
+}
+
+#[test]
+fn references_that_make_no_sense_are_refused_before_anything_is_written() {
+    let signed = Signed::new();
+    let tar = signed.quickstart.path("layout.tar");
+    fs::write(tar, b"").unwrap();
+    for (words, reason) in [
+        (
+            &["layout.tar:1", "new", "--from-oci-layout", "--to-oci-layout", "--scope", "a/b"][..],
+            "only image layouts in folders are copied",
+        ),
+        (
+            &["layout:multi", "new", "--from-oci-layout", "--to-oci-layout"],
+            "--scope REPOSITORY says",
+        ),
+        (&["registry.example/a", "new", "--to-oci-layout"], "names neither a tag nor a digest"),
+        (&["a", "b"], "names no registry"),
+    ] {
+        let refused = signed.copy(words).expect_status(2);
+        assert!(refused.stdout.contains(reason), "{words:?}: {}", refused.stdout);
+        assert!(!signed.quickstart.path("new").exists());
+    }
+}
