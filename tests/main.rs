@@ -14,6 +14,8 @@ mod cert_stores;
 #[cfg(test)]
 mod certificates;
 #[cfg(test)]
+mod ci_recipes;
+#[cfg(test)]
 mod command_line;
 #[cfg(test)]
 mod components;
