@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use notation_sdk::{
     algorithm::HashAlgorithm,
-    oci::{Descriptor, Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest},
+    oci::{Digest, Manifest},
     registry::layout::ImageLayout,
 };
 use serde_json::{Value, json};
@@ -12,51 +12,26 @@ use serde_json::{Value, json};
 use crate::support::{
     command::{Finished, Run},
     http,
+    multi_platform::MultiPlatform,
     quickstart::Quickstart,
     registry::{ReferrersRegistry, Registry},
 };
 
-/// A layout with an index of two manifests, one in an index of its own; all of them signed.
-struct Signed {
-    quickstart: Quickstart,
-    /// Everything that can be verified: what is listed, and what lists it.
-    digests: Vec<String>,
-    index: Digest,
-}
+/// An index and all that it lists, signed.
+struct Signed(MultiPlatform);
 
 impl Signed {
     fn new() -> Self {
-        let quickstart = Quickstart::new();
-        let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
-        let platforms = ["amd64", "arm64"].map(|platform| {
-            let layer = layout.push_blob("application/octet-stream", platform.as_bytes()).unwrap();
-            let manifest = Manifest::artifact("application/vnd.example", layer);
-            let bytes = serde_json::to_vec(&manifest).unwrap();
-            layout.push_blob(MANIFEST_MEDIA_TYPE, &bytes).unwrap()
-        });
-        let index_of = |listed: &[&Descriptor]| {
-            let index =
-                json!({"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": listed});
-            layout.push_blob(INDEX_MEDIA_TYPE, index.to_string().as_bytes()).unwrap()
-        };
-        let nested = index_of(&[&platforms[1]]);
-        let index = index_of(&[&platforms[0], &nested]);
-        let path = quickstart.path("layout/index.json");
-        let mut top: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let mut listed = serde_json::to_value(&index).unwrap();
-        listed["annotations"] = json!({"org.opencontainers.image.ref.name": "multi"});
-        top["manifests"].as_array_mut().unwrap().push(listed);
-        fs::write(path, top.to_string()).unwrap();
-        quickstart.run(&["sign", "--recursive", "--oci-layout", "layout:multi"]).expect_status(0);
-        quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
-        let all = [&platforms[0], &platforms[1], &nested, &index];
-        let digests = all.map(|one| one.digest.to_string()).to_vec();
-        Self { quickstart, digests, index: index.digest }
+        let multi = MultiPlatform::new();
+        let words = ["sign", "--recursive", "--oci-layout", "layout:multi"];
+        multi.quickstart.run(&words).expect_status(0);
+        multi.quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+        Self(multi)
     }
 
     fn copy(&self, words: &[&str]) -> Finished {
         let words = [&["copy"], words, &["--insecure-registry", "-o", "json"]].concat();
-        self.quickstart.run(&words)
+        self.0.quickstart.run(&words)
     }
 
     /// From the layout.
@@ -69,10 +44,10 @@ impl Signed {
     /// Verifies everything in a repository.
     fn verify_all(&self, repository: &str) {
         let references: Vec<String> =
-            self.digests.iter().map(|digest| format!("{repository}@{digest}")).collect();
+            self.0.digests().iter().map(|digest| format!("{repository}@{digest}")).collect();
         let references: Vec<&str> = references.iter().map(String::as_str).collect();
         let words = [&["verify", "--insecure-registry"], references.as_slice()].concat();
-        self.quickstart.run(&words).expect_status(0);
+        self.0.quickstart.run(&words).expect_status(0);
     }
 }
 
@@ -94,10 +69,10 @@ fn an_artifact_goes_round_with_all_its_signatures() {
     let signed = Signed::new();
     let first = format!("{}/team/app", old.host());
     let report = json_of(&signed.copy_from_layout(&format!("{first}:1")).expect_status(0));
-    assert_eq!(report["artifact"], signed.index.to_string());
+    assert_eq!(report["artifact"], signed.0.index.digest.to_string());
     assert_eq!(report["signer"], "CN=Quickstart signer,O=Notation Quickstart,ST=WA,C=US");
-    assert_eq!(report["manifests"], 4);
-    assert_eq!(report["signatures"].as_array().unwrap().len(), 4);
+    assert_eq!(report["manifests"], 5);
+    assert_eq!(report["signatures"].as_array().unwrap().len(), 5);
     signed.verify_all(&first);
 
     let second = format!("{}/other/app", new.host());
@@ -109,15 +84,14 @@ fn an_artifact_goes_round_with_all_its_signatures() {
     let back = ["back:again", "--to-oci-layout"];
     signed.copy(&[&[tagged[1].as_str()][..], &back].concat()).expect_status(0);
     let again = ["--scope", "any/where", "--oci-layout", "back:again"];
-    signed.quickstart.run(&[&["verify"][..], &again].concat()).expect_status(0);
-    let (from, to) = (signed.quickstart.path("layout"), signed.quickstart.path("back"));
+    signed.0.quickstart.run(&[&["verify"][..], &again].concat()).expect_status(0);
+    let (from, to) = (signed.0.quickstart.path("layout"), signed.0.quickstart.path("back"));
     let kept: Vec<String> = blobs(&to);
     let known = blobs(&from);
     assert!(kept.iter().all(|blob| known.contains(blob)), "nothing is made on the way");
-    // Of the layout's five artifacts, with a layer and a config each, quickstart's own was not copied.
     let third = ["third:x", "--from-oci-layout", "--to-oci-layout", "--scope", "any/where"];
     signed.copy(&[&["back:again"][..], &third].concat()).expect_status(0);
-    assert_eq!(blobs(&signed.quickstart.path("third")), kept);
+    assert_eq!(blobs(&signed.0.quickstart.path("third")), kept);
 }
 
 /// Names of all blobs, each of which has the digest that its name says.
@@ -143,13 +117,13 @@ fn what_is_there_is_not_sent_again_and_a_registry_takes_its_own_blobs() {
     let (first, second) =
         (format!("{}/team/app:1", registry.host()), format!("{}/team/copy:1", registry.host()));
     let report = json_of(&signed.copy_from_layout(&first).expect_status(0));
-    // Two layers, the empty config of manifests and signatures, and four envelopes.
-    assert_eq!(report["blobs"]["copied"], 7, "{report:#}");
+    // Three layers, the empty config of manifests and signatures, and five envelopes.
+    assert_eq!(report["blobs"]["copied"], 9, "{report:#}");
     let again = json_of(&signed.copy_from_layout(&first).expect_status(0));
     assert_eq!(again["blobs"]["copied"], 0, "{again:#}");
     let mounted = json_of(&signed.copy(&[&first, &second]).expect_status(0));
     assert_eq!(mounted["blobs"]["copied"], 0, "{mounted:#}");
-    assert_eq!(mounted["blobs"]["mounted"], 7, "{mounted:#}");
+    assert_eq!(mounted["blobs"]["mounted"], 9, "{mounted:#}");
     signed.verify_all(second.strip_suffix(":1").unwrap());
 }
 
@@ -158,7 +132,7 @@ fn what_the_policy_refuses_is_not_copied() {
     let registry = ReferrersRegistry::start();
     let signed = Signed::new();
     let destination = format!("{}/team/app:1", registry.host());
-    let quickstart = &signed.quickstart;
+    let quickstart = &signed.0.quickstart;
     quickstart.change_policy(|statement| {
         statement["trustedIdentities"] = json!(["x509.subject: C=US, ST=WA, O=Other"]);
     });
@@ -176,7 +150,7 @@ fn a_blob_that_is_changed_or_missing_is_not_copied_and_the_tag_is_not_set() {
     let signed = Signed::new();
     let destination = format!("{}/team/app:1", registry.host());
     let layer = Digest::of(HashAlgorithm::Sha256, b"arm64");
-    let path = signed.quickstart.blob(layer.as_str());
+    let path = signed.0.quickstart.blob(layer.as_str());
     for (content, status) in [(Some(&b"ARM64"[..]), 3), (Some(b"arm"), 3), (None, 8)] {
         match content {
             Some(content) => fs::write(&path, content).unwrap(),
@@ -189,7 +163,7 @@ fn a_blob_that_is_changed_or_missing_is_not_copied_and_the_tag_is_not_set() {
             ["layout:multi", "new:1", "--from-oci-layout", "--to-oci-layout", "--scope", "a/b"];
         signed.copy(&to_layout).expect_status(status);
         let list = ["list", "--oci-layout", "new:1"];
-        signed.quickstart.run(&list).expect_status(8);
+        signed.0.quickstart.run(&list).expect_status(8);
     }
 }
 
@@ -226,7 +200,7 @@ fn a_large_blob_is_carried_in_little_memory() {
 #[test]
 fn references_that_make_no_sense_are_refused_before_anything_is_written() {
     let signed = Signed::new();
-    let tar = signed.quickstart.path("layout.tar");
+    let tar = signed.0.quickstart.path("layout.tar");
     fs::write(tar, b"").unwrap();
     for (words, reason) in [
         (
@@ -242,6 +216,6 @@ fn references_that_make_no_sense_are_refused_before_anything_is_written() {
     ] {
         let refused = signed.copy(words).expect_status(2);
         assert!(refused.stdout.contains(reason), "{words:?}: {}", refused.stdout);
-        assert!(!signed.quickstart.path("new").exists());
+        assert!(!signed.0.quickstart.path("new").exists());
     }
 }

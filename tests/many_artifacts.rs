@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use notation_sdk::{
     algorithm::HashAlgorithm,
-    oci::{Descriptor, Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest},
+    oci::{Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE},
     registry::layout::ImageLayout,
 };
 use serde_json::{Value, json};
@@ -13,91 +13,16 @@ use crate::support::{
     command::{Finished, Run},
     component::Component,
     fake_kms::{Behaviour, FakeKms},
-    http,
     layout::Layout,
+    multi_platform::MultiPlatform,
     quickstart::Quickstart,
     registry::{ReferrersRegistry, Registry},
 };
 
-/// An index with the two platforms of an application and, nested, an index with a third, in quickstart's layout.
-struct MultiPlatform {
-    quickstart: Quickstart,
-    platforms: [Descriptor; 3],
-    nested: Descriptor,
-    index: Descriptor,
-}
-
-impl MultiPlatform {
-    const TAG: &str = "multi";
-
-    fn new() -> Self {
-        let quickstart = Quickstart::new();
-        let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
-        let platforms = ["amd64", "arm64", "riscv64"].map(|platform| {
-            let layer = layout.push_blob("application/octet-stream", platform.as_bytes()).unwrap();
-            let manifest = Manifest::artifact("application/vnd.example", layer);
-            let bytes = serde_json::to_vec(&manifest).unwrap();
-            layout.push_blob(MANIFEST_MEDIA_TYPE, &bytes).unwrap()
-        });
-        let index_of = |listed: &[&Descriptor]| {
-            let index =
-                json!({"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": listed});
-            layout.push_blob(INDEX_MEDIA_TYPE, index.to_string().as_bytes()).unwrap()
-        };
-        let nested = index_of(&[&platforms[2]]);
-        // A platform that is listed twice is signed once.
-        let index = index_of(&[&platforms[0], &platforms[1], &nested, &platforms[0]]);
-        let path = quickstart.path("layout/index.json");
-        let mut top: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let mut listed = serde_json::to_value(&index).unwrap();
-        listed["annotations"] = json!({"org.opencontainers.image.ref.name": Self::TAG});
-        top["manifests"].as_array_mut().unwrap().push(listed);
-        fs::write(path, top.to_string()).unwrap();
-        Self { quickstart, platforms, nested, index }
-    }
-
-    /// Everything, what is listed before what lists it.
-    fn in_order(&self) -> Vec<String> {
-        let [amd64, arm64, riscv64] = &self.platforms;
-        let all = [amd64, arm64, riscv64, &self.nested, &self.index];
-        all.map(|one| one.digest.to_string()).to_vec()
-    }
-
-    /// Copies all of it into a registry, which skopeo does not do with nested indexes.
-    fn push(&self, port: u16, repository: &str, tag: &str) {
-        let mut blobs = vec![b"{}".to_vec()];
-        blobs.extend(["amd64", "arm64", "riscv64"].map(|platform| platform.as_bytes().to_vec()));
-        for blob in blobs {
-            let uploads = format!("/v2/{repository}/blobs/uploads/");
-            let begun = http::request(port, "POST", &uploads, &[], b"").unwrap();
-            let location = begun.header("location").unwrap();
-            let path = location.strip_prefix(&format!("http://127.0.0.1:{port}"));
-            let path = path.unwrap_or(location);
-            let separator = if path.contains('?') { '&' } else { '?' };
-            let digest = Digest::of(HashAlgorithm::Sha256, &blob);
-            let put = http::request(
-                port,
-                "PUT",
-                &format!("{path}{separator}digest={digest}"),
-                &[("Content-Type", "application/octet-stream")],
-                &blob,
-            );
-            assert_eq!(put.unwrap().status, 201, "{digest}");
-        }
-        for manifest in self.platforms.iter().chain([&self.nested, &self.index]) {
-            let bytes = fs::read(self.quickstart.blob(manifest.digest.as_str())).unwrap();
-            let name = if *manifest == self.index { tag } else { manifest.digest.as_str() };
-            let path = format!("/v2/{repository}/manifests/{name}");
-            let headers = [("Content-Type", manifest.media_type.as_str())];
-            let put = http::request(port, "PUT", &path, &headers, &bytes).unwrap();
-            assert_eq!(put.status, 201, "{path}");
-        }
-    }
-
-    fn sign(&self, more: &[&str]) -> Finished {
-        let words = ["sign", "--oci-layout", "layout:multi", "--recursive", "-o", "json"];
-        self.quickstart.run(&[&words, more].concat())
-    }
+/// `sign --recursive` of the index.
+fn sign(multi: &MultiPlatform, more: &[&str]) -> Finished {
+    let words = ["sign", "--oci-layout", "layout:multi", "--recursive", "-o", "json"];
+    multi.quickstart.run(&[&words, more].concat())
 }
 
 fn json_of(finished: &Finished) -> Value {
@@ -193,13 +118,13 @@ fn a_signature_that_does_not_hold_is_none() {
 #[test]
 fn an_index_is_signed_after_everything_that_it_lists() {
     let multi = MultiPlatform::new();
-    let signed = json_of(&multi.sign(&[]).expect_status(0));
-    assert_eq!(each(&signed, "artifact"), multi.in_order());
+    let signed = json_of(&sign(&multi, &[]).expect_status(0));
+    assert_eq!(each(&signed, "artifact"), multi.digests());
     assert!(each(&signed, "result").iter().all(|result| result == "signed"));
-    for digest in multi.in_order() {
+    for digest in multi.digests() {
         verify(&multi.quickstart, &[&format!("layout@{digest}")]).expect_status(0);
     }
-    let again = json_of(&multi.sign(&[]).expect_status(0));
+    let again = json_of(&sign(&multi, &[]).expect_status(0));
     assert!(each(&again, "result").iter().all(|result| result == "alreadySigned"), "{again:#}");
     // Without it, the index alone is.
     let alone = ["sign", "--force", "--oci-layout", "layout:multi", "-o", "json"];
@@ -213,7 +138,7 @@ fn an_index_is_not_signed_where_something_that_it_lists_cannot_be() {
     let lost = multi.quickstart.blob(multi.platforms[2].digest.as_str());
     let kept = fs::read(&lost).unwrap();
     fs::remove_file(&lost).unwrap();
-    let partly = json_of(&multi.sign(&[]).expect_status(9));
+    let partly = json_of(&sign(&multi, &[]).expect_status(9));
     assert_eq!(each(&partly, "result"), ["signed", "signed", "-", "-", "-"]);
     let message = |i: usize| partly["results"][i]["error"]["message"].as_str().unwrap().to_owned();
     assert!(message(2).contains("is missing in layout"), "{}", message(2));
@@ -223,7 +148,7 @@ fn an_index_is_not_signed_where_something_that_it_lists_cannot_be() {
     assert!(message(4).contains(multi.nested.digest.as_str()), "{}", message(4));
     // The next run signs what is left.
     fs::write(lost, kept).unwrap();
-    let rest = json_of(&multi.sign(&[]).expect_status(0));
+    let rest = json_of(&sign(&multi, &[]).expect_status(0));
     let expected = ["alreadySigned", "alreadySigned", "signed", "signed", "signed"];
     assert_eq!(each(&rest, "result"), expected);
 }
@@ -232,7 +157,7 @@ fn an_index_is_not_signed_where_something_that_it_lists_cannot_be() {
 fn an_index_that_is_none_or_nested_too_deep_is_refused() {
     let multi = MultiPlatform::new();
     fs::write(multi.quickstart.blob(multi.nested.digest.as_str()), b"{}").unwrap();
-    let changed = json_of(&multi.sign(&[]).expect_status(3));
+    let changed = json_of(&sign(&multi, &[]).expect_status(3));
     assert_eq!(changed["results"].as_array().unwrap().len(), 1, "{changed:#}");
 
     let quickstart = Quickstart::new();
@@ -336,7 +261,7 @@ fn what_a_certificate_signed_is_found_in_a_layout() {
     assert_eq!(before["lookedAt"], 6, "{before:#}");
     assert_eq!(before["artifacts"].as_array().unwrap().len(), 1, "{before:#}");
     assert_eq!(before["artifacts"][0]["tags"], json!(["v1"]));
-    multi.sign(&[]).expect_status(0);
+    sign(&multi, &[]).expect_status(0);
     for thumbprint in [&leaf, &leaf.to_uppercase(), &thumbprint(&multi.quickstart, 2)] {
         let after = list("layout", thumbprint);
         assert_eq!(after["artifacts"].as_array().unwrap().len(), 6, "{after:#}");
@@ -381,7 +306,7 @@ fn finds_what_a_certificate_signed(port: u16) {
     let references = [format!("{repository}:1"), format!("{repository}:2")];
     let sign = ["sign", "--recursive", &references[0], "-o", "json"];
     let signed = json_of(&on_registry(quickstart, &sign).expect_status(0));
-    assert_eq!(each(&signed, "artifact"), multi.in_order());
+    assert_eq!(each(&signed, "artifact"), multi.digests());
     let leaf = thumbprint(quickstart, 0);
     let find = ["list", &repository, "--signed-by", &leaf, "-o", "json"];
     let found = json_of(&on_registry(quickstart, &find).expect_status(0));
@@ -391,7 +316,7 @@ fn finds_what_a_certificate_signed(port: u16) {
         .iter()
         .map(|row| row["artifact"].as_str().unwrap())
         .collect();
-    let mut expected = multi.in_order();
+    let mut expected = multi.digests();
     expected.sort();
     assert_eq!(found, expected);
 

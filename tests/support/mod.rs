@@ -13,6 +13,7 @@ pub(crate) mod forged_token;
 pub(crate) mod http;
 pub(crate) mod layout;
 pub(crate) mod ministack;
+pub(crate) mod multi_platform;
 pub(crate) mod notary;
 pub(crate) mod notation;
 pub(crate) mod openbao;

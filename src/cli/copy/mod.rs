@@ -230,8 +230,9 @@ impl Copy<'_> {
         Ok(())
     }
 
-    /// Shows that every signature that was copied is listed there.
+    /// Shows that the artifact is there, and that every signature that was copied is listed.
     async fn check(&self, copied: &OpenArtifact) -> Outcome {
+        copied.check().await?;
         let repository = copied.repository.as_ref();
         let mut listed = BTreeSet::new();
         for node in manifests_below(repository, &copied.descriptor).await? {

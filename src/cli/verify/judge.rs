@@ -92,7 +92,10 @@ impl<'a> Judge<'a> {
     ) -> Result<Report, Failure> {
         let statement = self.statement(scope)?;
         let stores = self.stores(statement)?;
-        artifact.check().await?;
+        // Whoever pulls from a registry gets the bytes of the digest, or an error. A layout is used as it lies there.
+        if self.artifacts.in_layouts {
+            artifact.check().await?;
+        }
         let mut report =
             Report::new(artifact, statement).of(&artifact.descriptor.digest).under(scope);
         report.store_problems.clone_from(&stores.problems);
