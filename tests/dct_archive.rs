@@ -396,6 +396,10 @@ fn the_files_that_docker_keeps_itself_are_exported() {
     trust_data::write(&data, &home.path(&format!(".docker/trust/tuf/{GUN}/metadata")));
     let exported = home.run(&["export", "--from-local", "--to", "one"]).expect_status(0);
     assert!(exported.stdout.contains(&format!("{GUN}: verified")), "{}", exported.stdout);
+    // A name that no archive can hold is not left out without a word.
+    trust_data::write(&data, &home.path(".docker/trust/tuf/acme/app+1/metadata"));
+    let partly = home.run(&["export", "--from-local", "--to", "partly"]).expect_status(9);
+    assert!(partly.stdout.contains("acme/app+1: failed: \"acme/app+1\" is no repository name"), "{}", partly.stdout);
     let words =
         ["export", "--from-local=.docker/trust", "--exact", GUN, "acme/none", "--to", "two"];
     let exported = home.run(&words).expect_status(0);

@@ -73,6 +73,32 @@ fn one_failing_repository_does_not_stop_the_rest() {
 }
 
 #[test]
+fn versions_of_a_root_that_cannot_be_read_are_fetched_all_the_same() {
+    let mut repository = TrustRepository::new();
+    repository.rotate_root();
+    repository.rotate_root();
+    let mut data = repository.build();
+    let versions: Vec<String> = data
+        .files()
+        .map(|(name, _)| name.to_owned())
+        .filter(|n| n.ends_with(".root.json"))
+        .collect();
+    assert_eq!(versions, ["1.root.json", "2.root.json"]);
+    data.insert("root.json", b"{}".to_vec());
+    let served = data.clone();
+    let server = FakeHttp::start(move |request| {
+        let file = request.target.split("/_trust/tuf/").nth(1).unwrap();
+        served.get(file).map_or_else(not_found, |bytes| Answer::new(200, bytes))
+    });
+    let home = TempDir::new().unwrap();
+    export(home.path(), &server, &[GUN]).expect_status(3);
+    for version in versions {
+        let path = home.path().join(format!("archive/v2/{GUN}/_trust/tuf/{version}"));
+        assert_eq!(fs::read(path).ok().as_deref(), data.get(&version), "{version}");
+    }
+}
+
+#[test]
 fn a_single_failure_exits_by_its_reason() {
     let cases: [(u16, i32); 5] = [(401, 7), (403, 7), (404, 8), (500, 1), (503, 6)];
     for (status, exit) in cases {

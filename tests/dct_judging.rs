@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use notation_sdk::{
     algorithm::KeySpec,
     dct::{
@@ -708,6 +709,53 @@ fn delegations_that_nobody_used_and_files_that_nobody_delegated_are_no_faults() 
     let signers = judgement.released(false).signers;
     let names: Vec<&str> = signers.iter().map(|signer| signer.name.as_str()).collect();
     assert_eq!(names, ["new", "bob", "alice"]);
+}
+
+#[test]
+fn a_delegations_file_that_the_snapshot_no_longer_lists_is_passed_over() {
+    let mut repository = TrustRepository::new();
+    let left = repository.build().get("targets/bob.json").unwrap().to_vec();
+    repository.signed.remove("targets/bob");
+    let mut data = repository.build();
+    data.insert("targets/bob.json", left);
+    let judgement = judged(&data);
+    let bob = judgement.file(&role("targets/bob")).unwrap();
+    assert_eq!(bob.verdict(), Verdict::Ignored);
+    assert_eq!(codes(&judgement, "targets/bob"), ["not-listed"]);
+    assert_eq!(judgement.verdict(), Verdict::Verified);
+    assert!(
+        judgement.is_torn(),
+        "it could be newer than the snapshot: the files are fetched again"
+    );
+    let tags = judgement.released(false).tags;
+    assert!(!tags.iter().any(|tag| tag.roles.contains(&role("targets/bob"))));
+}
+
+#[test]
+fn tags_without_a_digest_that_docker_pulls_by_are_told() {
+    let mut repository = TrustRepository::new();
+    let targets = repository.role("targets/releases")["targets"].as_object_mut().unwrap();
+    let (tag, target) = targets.iter_mut().next().unwrap();
+    let tag = tag.clone();
+    target["hashes"] = json!({"sha512": BASE64_STANDARD.encode([7; 64])});
+    let judgement = judged(&repository.build());
+    assert_eq!(judgement.verdict(), Verdict::Verified);
+    let note = format!("targets/releases gives 1 tags no SHA-256 digest, {tag:?} the first");
+    assert!(judgement.notes.iter().any(|told| told.starts_with(&note)), "{:?}", judgement.notes);
+    let rows = judgement.released(false).tags;
+    assert!(
+        !rows.iter().any(|row| row.tag == tag && row.roles.contains(&role("targets/releases")))
+    );
+}
+
+#[test]
+fn unreadable_targets_are_named_as_the_reason_why_delegations_count_for_nothing() {
+    let mut data = TrustRepository::new().build();
+    data.insert("targets.json", b"{}".to_vec());
+    let judgement = judged(&data);
+    assert_eq!(judgement.file(&role("targets/alice")).unwrap().verdict(), Verdict::Ignored);
+    let note = "targets.json cannot be read, so nobody knows what it delegates";
+    assert!(judgement.notes.iter().any(|told| told == note), "{:?}", judgement.notes);
 }
 
 #[test]

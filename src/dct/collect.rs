@@ -143,10 +143,18 @@ where
         Metadata::parse(role, self.data.get(&role.file())?).ok()
     }
 
-    /// All versions before the current one, and the one after it, which a rolled-back root would hide.
+    /// All versions before the current one, and the one after it, which a rolled-back root would hide. Where the
+    /// current one cannot be read, all from the first on.
     async fn root_versions(&mut self) -> Result<(), CollectError<S::Error>> {
         let root: Option<Metadata<Root>> = self.parse(&Role::Root);
-        let Some(current) = root.map(|file| file.version) else { return Ok(()) };
+        let Some(current) = root.map(|file| file.version) else {
+            for version in 1..=limits::DCT_ROOT_VERSIONS {
+                if !self.fetch(format!("{version}.root.json")).await? {
+                    break;
+                }
+            }
+            return Ok(());
+        };
         let oldest = current.saturating_sub(limits::DCT_ROOT_VERSIONS).max(1);
         for version in (oldest..=current.saturating_add(1)).rev() {
             self.fetch(format!("{version}.root.json")).await?;

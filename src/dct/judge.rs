@@ -226,8 +226,11 @@ impl Walk<'_> {
             self.read(judgement, &Role::Targets, self.base(&Role::Targets), snapshot, &above);
         let mut reached =
             BTreeSet::from([Role::Root, Role::Timestamp, Role::Snapshot, Role::Targets]);
-        if let Some(targets) = targets {
-            self.delegations(targets, snapshot, judgement, &mut reached);
+        match targets {
+            Some(targets) => self.delegations(targets, snapshot, judgement, &mut reached),
+            None => judgement
+                .notes
+                .push("targets.json cannot be read, so nobody knows what it delegates".to_owned()),
         }
         self.unreached(snapshot, &reached, judgement);
     }
@@ -318,10 +321,14 @@ impl Walk<'_> {
                 }
                 reached.insert(role.clone());
                 let authority = Authority { role: &delegation.keys, keys: &metadata.body.keys };
-                let listed =
-                    snapshot.is_none_or(|(_, listing)| listing.files.contains_key(role.as_str()));
-                if !listed && self.data.get(&role.file()).is_none() {
-                    judgement.files.push(JudgedFile::unpublished(role.clone(), authority));
+                let lacks = snapshot
+                    .filter(|(_, listing)| !listing.files.contains_key(role.as_str()))
+                    .map(|(by, _)| by.clone());
+                if let Some(by) = lacks {
+                    judgement.files.push(match self.data.get(&role.file()) {
+                        None => JudgedFile::unpublished(role.clone(), authority),
+                        Some(bytes) => JudgedFile::unlisted(role.clone(), bytes, by),
+                    });
                     continue;
                 }
                 let above = [Role::Snapshot, parent.clone()];
@@ -377,6 +384,13 @@ impl Judgement {
                 outside.len()
             ));
         }
+        let mut unnamed = tags.iter().filter(|(_, meta)| meta.digest().is_none());
+        if let Some((first, _)) = unnamed.next() {
+            self.notes.push(format!(
+                "{role} gives {} tags no SHA-256 digest, {first:?} the first: docker cannot pull them",
+                unnamed.count() + 1
+            ));
+        }
         self.signing.push(SigningRole { role, tags });
     }
 
@@ -412,6 +426,13 @@ impl JudgedFile {
         let mut file = Self { standing, faults: Vec::new(), ..Self::absent(role) };
         file.describe_keys(authority);
         file
+    }
+
+    /// A delegation that is there and that the snapshot does not list: clients pass over it, as if it were not there.
+    fn unlisted(role: Role, bytes: &[u8], by: Role) -> Self {
+        let name = role.file();
+        let file = Self::new(role, &name, bytes).ignored();
+        Self { faults: vec![Fault::NotListed(by)], ..file }
     }
 
     /// The same, of which nothing hangs on it.

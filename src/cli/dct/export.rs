@@ -179,10 +179,10 @@ impl Args {
     ) -> Result<VecDeque<(Gun, From)>, Failure> {
         let named = self.repositories.named()?;
         if let Some(folder) = &self.from_local {
-            return self.local(folder.as_deref(), named);
+            return self.local(folder.as_deref(), named, unnameable);
         }
         if let Some(folder) = &self.from_raw {
-            return raw(folder, named);
+            return raw(folder, named, unnameable);
         }
         if self.repositories.is_empty() {
             let message = "no repository is named";
@@ -261,6 +261,7 @@ impl Args {
         &self,
         folder: Option<&Path>,
         named: Vec<Gun>,
+        unnameable: &mut Vec<FailedRepository>,
     ) -> Result<VecDeque<(Gun, From)>, Failure> {
         let docker = || config::docker_folder().map(|folder| folder.join("trust"));
         let folder = folder.map(Path::to_owned).or_else(docker).ok_or_else(|| {
@@ -273,7 +274,7 @@ impl Args {
             return Err(Failure::message(Exit::NotFound, message));
         }
         let guns = if self.repositories.is_empty() {
-            repositories_below(&below, "metadata/root.json")?
+            valid(repositories_below(&below, "metadata/root.json")?, unnameable)
         } else {
             named
         };
@@ -313,7 +314,11 @@ impl Args {
 }
 
 /// Saved files: those of one repository, or folders of many.
-fn raw(folder: &Path, named: Vec<Gun>) -> Result<VecDeque<(Gun, From)>, Failure> {
+fn raw(
+    folder: &Path,
+    named: Vec<Gun>,
+    unnameable: &mut Vec<FailedRepository>,
+) -> Result<VecDeque<(Gun, From)>, Failure> {
     if !folder.is_dir() {
         let message = format!("there is no folder {}", folder.display());
         return Err(Failure::message(Exit::Usage, message));
@@ -325,7 +330,7 @@ fn raw(folder: &Path, named: Vec<Gun>) -> Result<VecDeque<(Gun, From)>, Failure>
                 format!("{} holds the files of one repository: name it", folder.display());
             return Err(Failure::message(Exit::Usage, message));
         }
-        0 => repositories_below(folder, "root.json")?,
+        0 => valid(repositories_below(folder, "root.json")?, unnameable),
         1 => named,
         _ if one => {
             let message = format!(
@@ -343,7 +348,7 @@ fn raw(folder: &Path, named: Vec<Gun>) -> Result<VecDeque<(Gun, From)>, Failure>
         .collect())
 }
 
-/// Names that servers list; those that cannot be kept in a folder are failures.
+/// Names that servers list or that folders have; those that cannot be kept in an archive are failures.
 fn valid(names: Vec<String>, unnameable: &mut Vec<FailedRepository>) -> Vec<Gun> {
     let mut guns = Vec::new();
     for name in names {

@@ -23,7 +23,7 @@ use std::{
 pub use reader::Archive;
 pub use writer::{ArchiveWriter, ExportRecord, ExportRun, FailedRepository, Incoming, Origin};
 
-use super::{Gun, TrustData};
+use super::TrustData;
 use crate::{
     fs::{self, FileError},
     limits,
@@ -144,15 +144,16 @@ pub fn read_trust_data(folder: &Path) -> Result<TrustData, ArchiveError> {
     Ok(data)
 }
 
-/// The repositories below a folder: those that have `MARKER` below their name.
+/// The names of the repositories below a folder: those that have `marker` below them. Some of them may be none that an
+/// archive can hold.
 ///
 /// # Errors
 /// [`ArchiveError`].
-pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<Gun>, ArchiveError> {
+pub fn repositories_below(folder: &Path, marker: &str) -> Result<Vec<String>, ArchiveError> {
     let suffix = format!("/{marker}");
     let names = names(folder, Links::PassOver)?;
-    let guns = names.iter().filter_map(|name| name.strip_suffix(suffix.as_str())?.parse().ok());
-    Ok(guns.collect())
+    let below = names.iter().filter_map(|name| name.strip_suffix(suffix.as_str()));
+    Ok(below.map(ToOwned::to_owned).collect())
 }
 
 /// What becomes of links, which no export writes.

@@ -234,7 +234,11 @@ impl ArchiveWriter {
     /// The repositories of which all files are there.
     fn complete_repositories(&self) -> Result<Vec<Gun>, ArchiveError> {
         let folder = self.root.join(REPOSITORIES);
-        if folder.is_dir() { repositories_below(&folder, RECORD_PLACE) } else { Ok(Vec::new()) }
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let names = repositories_below(&folder, RECORD_PLACE)?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     /// A record on one line, as the index has it: thousands of them are held as text.
