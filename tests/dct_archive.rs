@@ -399,7 +399,11 @@ fn the_files_that_docker_keeps_itself_are_exported() {
     // A name that no archive can hold is not left out without a word.
     trust_data::write(&data, &home.path(".docker/trust/tuf/acme/app+1/metadata"));
     let partly = home.run(&["export", "--from-local", "--to", "partly"]).expect_status(9);
-    assert!(partly.stdout.contains("acme/app+1: failed: \"acme/app+1\" is no repository name"), "{}", partly.stdout);
+    assert!(
+        partly.stdout.contains("acme/app+1: failed: \"acme/app+1\" is no repository name"),
+        "{}",
+        partly.stdout
+    );
     let words =
         ["export", "--from-local=.docker/trust", "--exact", GUN, "acme/none", "--to", "two"];
     let exported = home.run(&words).expect_status(0);
@@ -635,6 +639,30 @@ fn a_refresh_that_fails_or_finds_nothing_takes_nothing_away() {
     assert!(gone.stdout.contains(&format!("{GUN}: no trust data")), "{}", gone.stdout);
     assert_eq!(files(&home.path("archive/v2")), before);
     home.run(&["inspect", "archive"]).expect_status(0);
+}
+
+#[test]
+fn a_run_that_ended_while_files_were_put_in_their_place_loses_none() {
+    let mut repository = TrustRepository::new();
+    let old = repository.build();
+    repository.role("targets")["version"] = 2.into();
+    let new = repository.build();
+    let home = Home::with(&old);
+    home.export(&[GUN]).expect_status(0);
+    // The old ones are put aside, and the new ones not yet in their place.
+    let trust = home.path("archive").join(format!("v2/{GUN}/_trust"));
+    fs::rename(trust.join("tuf"), trust.join("tuf-20261123T110000Z")).unwrap();
+    trust_data::write(&new, &trust.join(".incoming"));
+    fs::remove_dir_all(home.path("raw")).unwrap();
+    fs::create_dir(home.path("raw")).unwrap();
+    home.export(&["--refresh", GUN]).expect_status(8);
+    for (name, bytes) in new.files() {
+        assert_eq!(fs::read(trust.join("tuf").join(name)).ok().as_deref(), Some(bytes), "{name}");
+    }
+    for (name, bytes) in old.files() {
+        let aside = trust.join("tuf-20261123T110000Z").join(name);
+        assert_eq!(fs::read(aside).ok().as_deref(), Some(bytes), "{name}");
+    }
 }
 
 #[test]

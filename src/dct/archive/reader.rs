@@ -61,8 +61,10 @@ impl Archive {
     /// All that is there of a repository, by the folder that it stands in.
     fn exports(&self, gun: &Gun) -> BTreeMap<&str, TrustData> {
         let mut exports: BTreeMap<&str, TrustData> = BTreeMap::new();
-        for (name, bytes) in &self.files {
-            if let Some((_, folder, file)) = place(name).filter(|(owner, ..)| owner == gun) {
+        let own = format!("v2/{gun}/_trust/");
+        let from_there = self.files.range(own.clone()..);
+        for (name, bytes) in from_there.take_while(|(name, _)| name.starts_with(&own)) {
+            if let Some((_, folder, file)) = place(name) {
                 exports.entry(folder).or_default().insert(file, bytes.clone());
             }
         }

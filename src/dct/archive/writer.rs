@@ -117,6 +117,11 @@ impl ArchiveWriter {
     pub fn incoming(&self, gun: &Gun) -> Result<Incoming, ArchiveError> {
         let settled = self.files(gun);
         let incoming = Incoming { folder: settled.with_file_name(INCOMING), settled };
+        // What was settled is put aside only for files that have come whole: a run that ended in between has left them.
+        let was_settling = self.record_file(gun).is_file() && !incoming.settled.is_dir();
+        if was_settling && incoming.folder.is_dir() {
+            rename(&incoming.folder, &incoming.settled)?;
+        }
         incoming.remove()?;
         Ok(incoming)
     }
