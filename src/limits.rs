@@ -204,6 +204,13 @@ pub const TAG_PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Manifests that are read because a registry does not say what they are, one request each.
 pub const OPENED_REFERRERS: usize = 1000;
 
+/// How many of them are read at the same time: enough to hide how long a registry takes to answer, and too few
+/// to be taken for an attack.
+pub const OPENED_AT_A_TIME: usize = 8;
+
+/// How long a repository without the referrers API is not asked for it again: it may get it while a server runs.
+pub const NO_REFERRERS_API: Duration = Duration::from_secs(300);
+
 /// How long it may take another writer of a referrers index from reading to writing, where it is not known better.
 pub const INDEX_SETTLE: Duration = Duration::from_millis(25);
 

@@ -709,7 +709,8 @@ fn nobody_is_made_to_look_into_everything() {
     });
     let (kind, _) = told(&server, wait(repository(&server).signatures(&artifact())));
     assert_eq!(kind, RepositoryErrorKind::Unavailable);
-    assert_eq!(server.requests().len(), 1 + 5);
+    // The second was on its way with the first.
+    assert!((1 + 5..=1 + 2 * 5).contains(&server.requests().len()), "{:?}", server.targets());
 }
 
 #[test]

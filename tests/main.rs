@@ -70,6 +70,8 @@ mod registries;
 #[cfg(test)]
 mod registry_commands;
 #[cfg(test)]
+mod registry_requests;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod revocation_command;

@@ -5,7 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -16,6 +16,7 @@ use std::{
 pub(crate) struct FakeHttp {
     port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
+    connections: Arc<AtomicUsize>,
     ended: Arc<AtomicBool>,
 }
 
@@ -58,19 +59,41 @@ enum Then {
 }
 
 impl FakeHttp {
+    /// A server that closes each connection after an answer.
     pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::new(false, answer)
+    }
+
+    /// A server that answers on a connection as long as there are requests.
+    pub(crate) fn keeping_connections(
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(true, answer)
+    }
+
+    fn new(keeps: bool, answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let fake = Self { port, requests: Arc::default(), ended: Arc::default() };
+        let fake = Self {
+            port,
+            requests: Arc::default(),
+            connections: Arc::default(),
+            ended: Arc::default(),
+        };
         let (requests, ended) = (Arc::clone(&fake.requests), Arc::clone(&fake.ended));
+        let connections = Arc::clone(&fake.connections);
         let answer = Arc::new(answer);
         thread::spawn(move || {
             for connection in listener.incoming().map_while(Result::ok) {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
+                connections.fetch_add(1, Ordering::Relaxed);
                 let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
-                thread::spawn(move || serve(connection, &requests, &*answer));
+                thread::spawn(move || {
+                    let mut connection = connection;
+                    while serve(&mut connection, keeps, &requests, &*answer) {}
+                });
             }
         });
         fake
@@ -78,6 +101,11 @@ impl FakeHttp {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How often a client has connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// What came so far, in order.
@@ -170,12 +198,14 @@ impl Answer {
     }
 }
 
+/// Answers one request, and says whether the connection is there for another.
 fn serve(
-    mut client: TcpStream,
+    client: &mut TcpStream,
+    keeps: bool,
     requests: &Mutex<Vec<Request>>,
     answer: &(dyn Fn(&Request) -> Answer + Send + Sync),
-) {
-    let Some(mut request) = read(&mut client) else { return };
+) -> bool {
+    let Some(mut request) = read(client) else { return false };
     {
         let mut requests = requests.lock().unwrap();
         request.number = requests.len();
@@ -183,11 +213,15 @@ fn serve(
     }
     let answer = answer(&request);
     thread::sleep(answer.wait);
+    // What is longer or shorter than it says ends with the connection.
+    let is_honest = answer.length == Some(answer.body.len()) || request.method == "HEAD";
+    let keeps = keeps && is_honest && matches!(answer.then, Then::Close);
     let mut message = answer.head.into_bytes();
     if !message.is_empty() {
         let length = answer.length.map(|length| format!("Content-Length: {length}\r\n"));
         message.extend(length.unwrap_or_default().bytes());
-        message.extend(b"Connection: close\r\n\r\n");
+        let ending: &[u8] = if keeps { b"\r\n" } else { b"Connection: close\r\n\r\n" };
+        message.extend(ending);
     }
     message.extend(&answer.body);
     let mut sent = client.write_all(&message);
@@ -201,6 +235,7 @@ fn serve(
             }
         }
     }
+    keeps && sent.is_ok()
 }
 
 fn read(client: &mut TcpStream) -> Option<Request> {

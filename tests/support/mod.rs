@@ -9,6 +9,7 @@ pub(crate) mod der;
 pub(crate) mod fake_ca;
 pub(crate) mod fake_http;
 pub(crate) mod fake_kms;
+pub(crate) mod fake_registry;
 pub(crate) mod forged_token;
 pub(crate) mod http;
 pub(crate) mod layout;

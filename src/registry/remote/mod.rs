@@ -11,9 +11,15 @@ mod push;
 mod referrers;
 mod tags;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use reqwest::{Url, header::HeaderValue};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 pub use self::error::RemoteError;
@@ -47,7 +53,8 @@ pub struct RemoteOptions {
     pub force_referrers_tag: bool,
 }
 
-/// One registry. A clone shares its connections and its tokens, and so do its repositories.
+/// One registry. A clone shares its connections, its tokens and what was found out about it, and so do its
+/// repositories.
 #[derive(Clone)]
 pub struct RemoteRegistry {
     inner: Arc<Inner>,
@@ -58,6 +65,8 @@ struct Inner {
     name: String,
     session: Session,
     force_referrers_tag: bool,
+    /// Repositories that were found to be without the referrers API, and when.
+    without_api: Mutex<BTreeMap<String, Instant>>,
 }
 
 /// A repository of a registry.
@@ -127,7 +136,8 @@ impl RemoteRegistry {
         let session = Session::new(server, settings)
             .map_err(|source| RemoteError::Setup { registry: name.clone(), source })?;
         let force_referrers_tag = options.force_referrers_tag;
-        Ok(Self { inner: Arc::new(Inner { name, session, force_referrers_tag }) })
+        let without_api = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { name, session, force_referrers_tag, without_api }) })
     }
 
     /// Host, and port if any.
@@ -148,6 +158,12 @@ impl RemoteRegistry {
             });
         }
         Ok(RemoteRepository { registry: self.clone(), path: reference.repository().to_owned() })
+    }
+}
+
+impl Inner {
+    fn without_api(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.without_api.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -115,6 +115,9 @@ impl RemoteRepository {
             self.put_manifest(media_type, bytes, reference, limits::SERVICE_ATTEMPTS).await?;
         if let Some(subject) = referrer.subject.take() {
             let handled = answer.header(OCI_SUBJECT) == Some(subject.digest.as_str());
+            if handled {
+                self.set_without_api(false);
+            }
             if !handled || self.registry.inner.force_referrers_tag {
                 self.list_by_tag(&subject, referrer.listed(&pushed)).await?;
             }

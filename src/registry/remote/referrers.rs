@@ -1,9 +1,11 @@
 //! What refers to an artifact: by the referrers API, or by the index at the referrers tag
 //! (distribution specification, "Listing Referrers", "Referrers Tag Schema").
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, pin::pin};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, HeaderValue};
+use tokio::time::Instant;
 
 use super::{Access, RemoteError, RemoteRepository, with_header};
 use crate::{
@@ -18,6 +20,7 @@ use crate::{
 
 const INDEX_TYPE: HeaderValue = HeaderValue::from_static(INDEX_MEDIA_TYPE);
 const FILTERS_APPLIED: &str = "oci-filters-applied";
+const NAME_UNKNOWN: &str = "NAME_UNKNOWN";
 
 /// Types that registries give a manifest that has another one: those of its config, or none that means anything.
 const EMPTY_TYPES: [&str; 5] = [
@@ -40,6 +43,14 @@ struct Referrers {
     is_filtered: bool,
 }
 
+/// What a candidate is.
+enum Found {
+    Signature(Descriptor),
+    /// No signature, or one of something else.
+    Other,
+    Unreadable(Unreadable),
+}
+
 /// What stands at a referrers tag.
 pub(super) enum Tagged {
     Nothing,
@@ -54,37 +65,48 @@ impl RemoteRepository {
         &self,
         subject: &Descriptor,
     ) -> Result<Listing, RemoteError> {
-        let mut referrers = match self.by_api(subject, true).await? {
-            Some(found) if found.is_filtered && found.candidates.is_empty() => {
-                // A registry that gets types wrong filters by wrong ones.
-                self.by_api(subject, false).await?.unwrap_or_default()
-            }
-            Some(found) => found,
-            None => self.by_tag(subject).await?,
-        };
+        let candidates = self.referrers(subject).await?.candidates;
+        let to_open = candidates.iter().filter(|candidate| !says_enough(candidate)).count();
+        if to_open > limits::OPENED_REFERRERS {
+            return Err(self.too_many("referrers of no type", limits::OPENED_REFERRERS));
+        }
+        let found = candidates.into_iter().map(|candidate| self.look_into(subject, candidate));
+        // In the registry's order, whichever is read first.
+        let mut found = pin!(stream::iter(found).buffered(limits::OPENED_AT_A_TIME));
         let mut listing = Listing::default();
-        let mut opened = 0;
-        for candidate in std::mem::take(&mut referrers.candidates) {
-            if says_signature(&candidate) && !candidate.annotations.is_empty() {
-                listing.signatures.push(candidate);
-                continue;
+        while let Some(found) = found.try_next().await? {
+            match found {
+                Found::Signature(listed) => listing.signatures.push(listed),
+                Found::Other => {}
+                Found::Unreadable(unreadable) => listing.unreadable.push(unreadable),
             }
-            opened += 1;
-            if opened > limits::OPENED_REFERRERS {
-                return Err(self.too_many("referrers of no type", limits::OPENED_REFERRERS));
-            }
-            self.open(subject, candidate, &mut listing).await?;
         }
         Ok(listing)
     }
 
-    /// Looks into a manifest of which the registry does not say enough.
-    async fn open(
+    async fn referrers(&self, subject: &Descriptor) -> Result<Referrers, RemoteError> {
+        if self.is_without_api() {
+            return self.by_tag(subject).await;
+        }
+        match self.by_api(subject, true).await? {
+            Some(found) if found.is_filtered && found.candidates.is_empty() => {
+                // A registry that gets types wrong filters by wrong ones.
+                Ok(self.by_api(subject, false).await?.unwrap_or_default())
+            }
+            Some(found) => Ok(found),
+            None => self.by_tag(subject).await,
+        }
+    }
+
+    /// Reads a manifest of which the registry does not say enough.
+    async fn look_into(
         &self,
         subject: &Descriptor,
         candidate: Descriptor,
-        listing: &mut Listing,
-    ) -> Result<(), RemoteError> {
+    ) -> Result<Found, RemoteError> {
+        if says_enough(&candidate) {
+            return Ok(Found::Signature(candidate));
+        }
         let read = self.pull(&candidate, Content::Manifest).await;
         let what = || format!("manifest {}", candidate.digest);
         match read.and_then(|bytes| self.parse::<Manifest>(&bytes, what)) {
@@ -92,16 +114,15 @@ impl RemoteRepository {
                 let mut listed = candidate.without_annotations();
                 listed.artifact_type = Some(SIGNATURE_MEDIA_TYPE.to_owned());
                 listed.annotations = manifest.annotations;
-                listing.signatures.push(listed);
+                Ok(Found::Signature(listed))
             }
-            Ok(_) => {}
+            Ok(_) => Ok(Found::Other),
             // The next ones would not be read either.
-            Err(error) if error.ends_it() => return Err(error),
+            Err(error) if error.ends_it() => Err(error),
             Err(error) => {
-                listing.unreadable.push(Unreadable { descriptor: candidate, error: error.into() });
+                Ok(Found::Unreadable(Unreadable { descriptor: candidate, error: error.into() }))
             }
         }
-        Ok(())
     }
 
     /// Asks the referrers API, page by page. `None`: the registry has none.
@@ -124,8 +145,13 @@ impl RemoteRepository {
             let page = self.ask(&request, Access::Pull, action).await?;
             match page.status {
                 200 if page.media_type().as_deref() == Some(INDEX_MEDIA_TYPE) => {}
+                // This repository is not known, or not yet. The path may be.
+                404 if seen.is_empty() && page.said.contains(NAME_UNKNOWN) => return Ok(None),
                 // Quay's 400, and others' way to say that they do not know this path. Some give a web page.
-                200 | 400 | 404 | 405 | 501 if seen.is_empty() => return Ok(None),
+                200 | 400 | 404 | 405 | 501 if seen.is_empty() => {
+                    self.set_without_api(true);
+                    return Ok(None);
+                }
                 _ => return Err(self.refused(action(), page)),
             }
             let filters = page.header(FILTERS_APPLIED).unwrap_or_default();
@@ -144,6 +170,24 @@ impl RemoteRepository {
             url = next;
         }
         Err(self.too_many("pages of referrers", limits::REFERRERS_PAGES))
+    }
+
+    /// Whether this repository was found to be without the referrers API a short time ago. Some servers are several
+    /// registries, so that one repository tells nothing of another.
+    fn is_without_api(&self) -> bool {
+        let without_api = self.registry.inner.without_api();
+        let found = without_api.get(&self.path);
+        found.is_some_and(|found| found.elapsed() < limits::NO_REFERRERS_API)
+    }
+
+    pub(super) fn set_without_api(&self, is_without: bool) {
+        let mut without_api = self.registry.inner.without_api();
+        without_api.retain(|_, found| found.elapsed() < limits::NO_REFERRERS_API);
+        if is_without {
+            without_api.insert(self.path.clone(), Instant::now());
+        } else {
+            without_api.remove(&self.path);
+        }
     }
 
     /// Reads the index at the referrers tag. What is no index lists nothing.
@@ -217,6 +261,11 @@ impl RemoteError {
 
 fn says_signature(listed: &Descriptor) -> bool {
     listed.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
+}
+
+/// Whether a manifest need not be read to be listed.
+fn says_enough(listed: &Descriptor) -> bool {
+    says_signature(listed) && !listed.annotations.is_empty()
 }
 
 /// Whether a manifest is listed as a signature, or as nothing in particular.
