@@ -70,6 +70,8 @@ mod registries;
 #[cfg(test)]
 mod registry_commands;
 #[cfg(test)]
+mod registry_matrix;
+#[cfg(test)]
 mod registry_requests;
 #[cfg(test)]
 mod revocation;

@@ -1,17 +1,17 @@
-//! `sign`, `verify`, `list` and `inspect` over registries, beside notation on the same repository.
+//! Which artifact of a registry a command is about, and who asks for it.
 
 use std::fs;
 
 use notation_sdk::algorithm::KeySpec;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     command::{Finished, Run},
     component::Component,
     layout::Layout,
-    notation::{Artifact, Notation},
-    openssl::{Authority, Openssl},
-    registry::{ReferrersRegistry, Registry},
+    notation::Notation,
+    openssl::Openssl,
+    registry::Registry,
 };
 
 /// Copies a layout's artifact into a registry, and gives its reference by digest.
@@ -29,61 +29,6 @@ fn push(layout: &Layout, host: &str, repository: &str) -> Option<String> {
 fn ours(notation: &Notation, words: &[&str]) -> Finished {
     let run = Run::notation_kms().home(notation.home()).args(words);
     run.arg("--insecure-registry").finish()
-}
-
-fn json_of(finished: &Finished) -> Value {
-    serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
-}
-
-/// Both formats, signed by either and verified by both, on one artifact each.
-fn each_reads_the_other(host: &str) {
-    let (Some(notation), Some(openssl)) = (Notation::or_skip(), Openssl::or_skip()) else { return };
-    let authority = Authority::new(&openssl);
-    notation.trust(&authority.root());
-    let key = openssl.create_key("release", KeySpec::Ec256);
-    let chain = authority.issue(&openssl.request("release", "release"));
-    notation.add_local_key("release", &key, &chain);
-    for format in ["jws", "cose"] {
-        let signing = ["--key", "release", "--signature-format", format];
-        for signer in ["ours", "notation"] {
-            let layout = Layout::new(format!("{host} {format} {signer}").as_bytes());
-            let Some(reference) = push(&layout, host, "team/app") else { return };
-            ours(&notation, &["verify", &reference]).expect_status(4);
-            match signer {
-                "ours" => {
-                    ours(&notation, &[&["sign", "--force", &reference][..], &signing].concat())
-                        .expect_status(0)
-                }
-                _ => notation.sign(Artifact::Registry(&reference), &signing).expect_status(0),
-            };
-            notation.verify(Artifact::Registry(&reference), &[]).expect_status(0);
-            let verified = ours(&notation, &["verify", &reference]).expect_status(0);
-            assert!(verified.stdout.starts_with("verified: "), "{}", verified.stdout);
-            // The other adds a second one, and both are listed.
-            match signer {
-                "ours" => notation.sign(Artifact::Registry(&reference), &signing).expect_status(0),
-                _ => ours(&notation, &[&["sign", "--force", &reference][..], &signing].concat())
-                    .expect_status(0),
-            };
-            let listed = json_of(&ours(&notation, &["list", &reference, "-o", "json"]));
-            assert_eq!(listed["signatures"].as_array().unwrap().len(), 2, "{listed:#}");
-            let inspected = json_of(&ours(&notation, &["inspect", &reference, "-o", "json"]));
-            for row in inspected["signatures"].as_array().unwrap() {
-                assert_eq!(row["integrity"]["holds"], true, "{inspected:#}");
-            }
-        }
-    }
-}
-
-#[test]
-fn ours_and_notation_read_each_other_in_a_registry_without_the_referrers_api() {
-    let Some(registry) = Registry::or_skip() else { return };
-    each_reads_the_other(&registry.host());
-}
-
-#[test]
-fn ours_and_notation_read_each_other_in_a_registry_with_the_referrers_api() {
-    each_reads_the_other(&ReferrersRegistry::start().host());
 }
 
 #[test]

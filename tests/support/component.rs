@@ -26,8 +26,12 @@ pub(crate) enum Component {
     Openbao,
     /// Reader of keys, certificates and raw signatures.
     Openssl,
+    /// Reader of referrers.
+    Oras,
     /// Runs what archives bring along to check them.
     Python,
+    /// go-containerregistry's registry, with the referrers API.
+    GoRegistry,
     /// Reader and writer of image layouts and registries.
     Skopeo,
 }
@@ -43,7 +47,9 @@ impl Component {
             Self::Notary => "notary",
             Self::Openbao => "openbao",
             Self::Openssl => "openssl",
+            Self::Oras => "oras",
             Self::Python => "python3",
+            Self::GoRegistry => "go-registry",
             Self::Skopeo => "skopeo",
         }
     }
@@ -65,6 +71,8 @@ impl Component {
         match self {
             Self::Ministack => cached("venv/installed").and_then(|_| cached("venv/bin/ministack")),
             Self::Openbao => cached("openbao/installed").and_then(|_| cached("openbao/bin/bao")),
+            Self::Oras => on_path("oras").or_else(|| cached("bin/oras")),
+            Self::GoRegistry => cached("bin/go-registry"),
             Self::Notation => match variable("NOTATION") {
                 Some(program) => Some(PathBuf::from(program)).filter(|program| program.is_file()),
                 None => on_path("notation").or_else(|| cached("bin/notation-peer")),

@@ -1,17 +1,26 @@
-//! Registries: Debian's docker-registry 2.8, which has no referrers API, and ferro-oci-server, which has it.
+//! Registries: Debian's docker-registry 2.8, which has no referrers API, and two that have it: ferro-oci-server, and
+//! go-containerregistry's, which filters nothing, lists no annotations, and does not tell that it lists at all.
 
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
 use ferro_oci_server::{Config, build_app};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{command::Run, component::Component, http, layout::Layout, server::Server};
+use super::{
+    command::{Finished, Run},
+    component::Component,
+    http,
+    layout::Layout,
+    notation::Notation,
+    server::Server,
+};
 
 /// An empty registry on plain HTTP.
 #[derive(Debug)]
@@ -119,5 +128,110 @@ impl ReferrersRegistry {
 
     pub(crate) const fn port(&self) -> u16 {
         self.port
+    }
+}
+
+/// An empty registry of go-containerregistry, on plain HTTP, which keeps everything in memory.
+#[derive(Debug)]
+pub(crate) struct GoRegistry(Server);
+
+impl GoRegistry {
+    pub(crate) fn or_skip() -> Option<Self> {
+        let program = Component::GoRegistry.or_skip()?;
+        let command = |port: u16| {
+            let mut command = Command::new(program);
+            command.arg(port.to_string());
+            command
+        };
+        Some(Self(Server::start(command, |port| {
+            http::request(port, "GET", "/v2/", &[], b"").is_ok_and(|answer| answer.status == 200)
+        })))
+    }
+
+    /// Host and port, as references have them.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.0.port())
+    }
+}
+
+/// How programs reach a registry.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    pub(crate) host: String,
+    /// Of a registry that is asked by TLS, with user and password: its root certificate, in a folder of its own.
+    pub(crate) root: Option<PathBuf>,
+}
+
+impl Reached {
+    pub(crate) const fn plainly(host: String) -> Self {
+        Self { host, root: None }
+    }
+
+    /// Gives a program of notation's words what it needs.
+    fn tell(&self, run: Run) -> Run {
+        match &self.root {
+            None => run.arg("--insecure-registry"),
+            Some(_) => run
+                .env("NOTATION_USERNAME", Registry::USER.0)
+                .env("NOTATION_PASSWORD", Registry::USER.1),
+        }
+    }
+
+    /// Our executable, with notation's configuration.
+    pub(crate) fn ours(&self, notation: &Notation, words: &[&str]) -> Finished {
+        let run = self.tell(Run::notation_kms().home(notation.home()).args(words));
+        match &self.root {
+            None => run.finish(),
+            Some(root) => run.arg("--ca-cert").arg(root).finish(),
+        }
+    }
+
+    /// Notation.
+    pub(crate) fn theirs(&self, notation: &Notation, words: &[&str]) -> Finished {
+        let run = self.tell(notation.command(words));
+        let root = self.root.iter();
+        root.fold(run, |run, root| run.env("SSL_CERT_FILE", root)).finish()
+    }
+
+    /// Copies an artifact in, and gives its reference by digest; `None` where skopeo is not there.
+    pub(crate) fn push(&self, layout: &Layout, repository: &str) -> Option<String> {
+        let name = format!("{}/{repository}", self.host);
+        let run = Run::new(Component::Skopeo.or_skip()?);
+        let run = run.args(["--insecure-policy", "copy", "--preserve-digests"]);
+        let run = match &self.root {
+            None => run.arg("--dest-tls-verify=false"),
+            Some(root) => {
+                let (user, password) = Registry::USER;
+                let run = run.args(["--dest-creds", &format!("{user}:{password}")]);
+                run.arg("--dest-cert-dir").arg(root.parent().unwrap())
+            }
+        };
+        run.arg(format!("oci:{}:{}", layout.path().display(), Layout::TAG))
+            .arg(format!("docker://{name}:{}", Layout::TAG))
+            .finish()
+            .expect_status(0);
+        Some(format!("{name}@{}", layout.digest()))
+    }
+
+    /// Digests of what oras finds to refer to an artifact, sorted; `None` where oras is not there.
+    pub(crate) fn discovered(&self, reference: &str, artifact_type: &str) -> Option<Vec<String>> {
+        let run = Run::new(Component::Oras.or_skip()?);
+        let run = run.args(["discover", "--format", "json", "--artifact-type", artifact_type]);
+        let run = match &self.root {
+            None => run.arg("--plain-http"),
+            Some(root) => {
+                let (user, password) = Registry::USER;
+                let run = run.args(["--username", user, "--password-stdin"]).stdin(password);
+                run.arg("--ca-file").arg(root)
+            }
+        };
+        let folder = TempDir::new().unwrap();
+        let found = run.arg(reference).env("HOME", folder.path()).finish().expect_status(0);
+        let found: Value = serde_json::from_str(&found.stdout).unwrap();
+        let referrers = found["referrers"].as_array().unwrap().iter();
+        let digest = |listed: &Value| listed["digest"].as_str().unwrap().to_owned();
+        let mut digests: Vec<String> = referrers.map(digest).collect();
+        digests.sort();
+        Some(digests)
     }
 }
