@@ -74,6 +74,8 @@ mod registry_matrix;
 #[cfg(test)]
 mod registry_requests;
 #[cfg(test)]
+mod registry_writers;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod revocation_command;

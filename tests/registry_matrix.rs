@@ -18,7 +18,7 @@ const FORMATS: [&str; 2] = ["jws", "cose"];
 const WRITERS: [Writer; 2] = [Writer::Ours, Writer::Notation];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Writer {
+pub(crate) enum Writer {
     Ours,
     Notation,
 }
@@ -33,7 +33,7 @@ impl Writer {
 }
 
 /// Notation with a key of its own, which our executable reads from the same configuration.
-fn notation_with_key() -> Option<Notation> {
+pub(crate) fn notation_with_key() -> Option<Notation> {
     let (notation, openssl) = (Notation::or_skip()?, Openssl::or_skip()?);
     let authority = Authority::new(&openssl);
     notation.trust(&authority.root());
