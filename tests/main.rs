@@ -82,6 +82,8 @@ mod revocation_command;
 #[cfg(test)]
 mod revocation_fetch;
 #[cfg(test)]
+mod shell_help;
+#[cfg(test)]
 mod sign_command;
 #[cfg(test)]
 mod signing;

@@ -4,6 +4,7 @@ mod args;
 mod artifact;
 mod blob;
 mod cert;
+mod completions;
 mod contents;
 mod copy;
 mod credentials;
@@ -14,6 +15,7 @@ mod host;
 mod inspect;
 mod key;
 mod list;
+mod man;
 mod output;
 mod plugin;
 mod policy;
@@ -67,6 +69,8 @@ enum Command {
     Revocation(revocation::Command),
     #[command(subcommand)]
     Dct(dct::Command),
+    Completions(completions::Args),
+    Man(man::Args),
     Version(version::Args),
 }
 
@@ -103,6 +107,8 @@ impl Command {
             Self::Policy(command) => command.run(),
             Self::Revocation(command) => command.run(),
             Self::Dct(command) => command.run(),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
             Self::Version(args) => args.run(),
         };
         match result {
@@ -126,7 +132,9 @@ impl Command {
             Self::List(args) => args.output.format,
             Self::Copy(args) => args.output.format,
             Self::Blob(command) => command.format(),
-            Self::Quickstart(_) | Self::Plugin(_) => output::Format::Text,
+            Self::Quickstart(_) | Self::Plugin(_) | Self::Completions(_) | Self::Man(_) => {
+                output::Format::Text
+            }
         }
     }
 }

@@ -100,7 +100,13 @@ pub(super) fn data<T: Display + Serialize>(format: Format, value: &T) -> Result<
 
 /// Prints a line of data. A reader that has gone is no failure: `notation-kms key list | head -1`.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(io::stdout().lock(), "{}", printable(text)) {
+    document(format!("{}\n", printable(text)).as_bytes())
+}
+
+/// Prints a file of our own, byte for byte.
+pub(super) fn document(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Other, error).context("standard output cannot be written"))
         }
