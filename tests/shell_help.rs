@@ -12,7 +12,7 @@ use crate::support::command::Run;
 
 /// What bash offers behind words that were typed, of which the last is begun.
 fn offered(folder: &Path, words: &[&str]) -> BTreeSet<String> {
-    let script = "set -eu; source ./completions; complete -p notation-kms >&2\n\
+    let script = "set -u; source ./completions; complete -p notation-kms >&2\n\
         function=$(complete -p notation-kms | sed 's/.* -F \\([^ ]*\\) .*/\\1/')\n\
         COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1))\n\
         \"$function\" notation-kms \"${COMP_WORDS[COMP_CWORD]}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"\n\
