@@ -81,7 +81,7 @@ fn run(quickstart: &Quickstart, words: &[&str]) -> Finished {
 }
 
 #[test]
-fn one_verification_is_five_requests_on_one_connection_beside_one_for_a_token() {
+fn one_verification_is_four_requests_on_one_connection_beside_one_for_a_token() {
     let quickstart = Quickstart::new();
     let layout = quickstart.path("layout");
     let registry = FakeRegistry::start(&layout, |request, _| with_tokens(request));
@@ -91,9 +91,8 @@ fn one_verification_is_five_requests_on_one_connection_beside_one_for_a_token() 
         // Which is refused, and tells where the token is.
         "HEAD manifest",
         "GET token",
-        // What the tag is, the artifact's manifest, and the list of its signatures.
+        // What the tag is, and the list of its signatures.
         "HEAD manifest",
-        "GET manifest",
         "GET referrers",
         // The signature's manifest, and its envelope.
         "GET manifest",
@@ -106,7 +105,7 @@ fn one_verification_is_five_requests_on_one_connection_beside_one_for_a_token() 
     let registry = FakeRegistry::start(&layout, without_api);
     let reference = format!("{}/team/app:v1", registry.host());
     run(&quickstart, &["verify", &reference]).expect_status(0);
-    assert_eq!(registry.steps().len(), 6, "{:?}", registry.steps());
+    assert_eq!(registry.steps().len(), 5, "{:?}", registry.steps());
     assert_eq!(registry.connections(), 1);
 }
 
@@ -122,7 +121,7 @@ fn many_verifications_in_one_repository_take_one_token_and_few_connections() {
     let steps = registry.steps();
     assert_eq!(steps.iter().filter(|step| *step == "GET token").count(), 1);
     // Those that began at the same time were all refused once.
-    let refused = steps.len() - 1 - 5 * ARTIFACTS;
+    let refused = steps.len() - 1 - 4 * ARTIFACTS;
     assert!((1..=limits::ARTIFACTS_AT_A_TIME).contains(&refused), "{refused}");
     let connections = registry.connections();
     assert!(connections <= limits::ARTIFACTS_AT_A_TIME, "{connections}");
