@@ -3,12 +3,12 @@
 use std::{
     error::Error,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use reqwest::{
-    Client, RequestBuilder, Response, Url,
+    Client, ClientBuilder, RequestBuilder, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header,
 };
@@ -32,16 +32,29 @@ pub(super) enum Question<'a> {
 /// Asks URLs that certificates name.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
-    client: Client,
+    /// For `http`, as nearly all certificates have it.
+    plain: Client,
+    /// For `https`. Reads the system's root certificates, and is made when it is needed.
+    tls: OnceLock<Client>,
     rules: AddressRules,
+    user_agent: String,
 }
 
 impl Http {
     pub(super) fn new(rules: AddressRules, user_agent: &str) -> Result<Self, reqwest::Error> {
-        let client = builder(user_agent, limits::CRL_TIMEOUT)
-            .dns_resolver(Arc::new(Resolver { rules: rules.clone() }))
-            .build()?;
-        Ok(Self { client, rules })
+        let plain = client(&rules, user_agent).tls_certs_only([]).build()?;
+        Ok(Self { plain, tls: OnceLock::new(), rules, user_agent: user_agent.to_owned() })
+    }
+
+    fn client(&self, url: &Url) -> Result<&Client, FetchFailure> {
+        if url.scheme() == "http" {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.tls.get() {
+            return Ok(client);
+        }
+        let client = client(&self.rules, &self.user_agent).build().map_err(|e| explain(&e))?;
+        Ok(self.tls.get_or_init(|| client))
     }
 
     /// Asks within a time that holds for the whole of it, redirects included.
@@ -68,7 +81,8 @@ impl Http {
         let mut at = Url::parse(url).map_err(|error| not_a_url(error.to_string()))?;
         for _ in 0..=limits::REDIRECTS {
             self.check(&at)?;
-            let response = self.prepare(&at, question).send().await.map_err(|e| explain(&e))?;
+            let request = prepare(self.client(&at)?, &at, question);
+            let response = request.send().await.map_err(|e| explain(&e))?;
             match response.status().as_u16() {
                 200 => return read(response, limit).await,
                 301..=303 | 307 | 308 => at = redirect_of(&response, &at)?,
@@ -93,17 +107,21 @@ impl Http {
             Err(_) => Ok(()),
         }
     }
+}
 
-    fn prepare(&self, url: &Url, question: &Question<'_>) -> RequestBuilder {
-        match question {
-            Question::Get => self.client.get(url.clone()),
-            Question::Ocsp(request) => self
-                .client
-                .post(url.clone())
-                .header(header::CONTENT_TYPE, "application/ocsp-request")
-                .header(header::ACCEPT, "application/ocsp-response")
-                .body(request.to_vec()),
-        }
+fn client(rules: &AddressRules, user_agent: &str) -> ClientBuilder {
+    let resolver = Resolver { rules: rules.clone() };
+    builder(user_agent, limits::CRL_TIMEOUT).dns_resolver(Arc::new(resolver))
+}
+
+fn prepare(client: &Client, url: &Url, question: &Question<'_>) -> RequestBuilder {
+    match question {
+        Question::Get => client.get(url.clone()),
+        Question::Ocsp(request) => client
+            .post(url.clone())
+            .header(header::CONTENT_TYPE, "application/ocsp-request")
+            .header(header::ACCEPT, "application/ocsp-response")
+            .body(request.to_vec()),
     }
 }
 
