@@ -816,8 +816,27 @@ fn a_signature_is_written_blobs_first_and_listed_unless_the_registry_does() {
         ];
         assert_eq!(steps[..6], expected);
         assert_eq!(asked[5].header("content-type"), Some(MANIFEST_MEDIA_TYPE));
-        // The index is read, written, and read again.
-        assert_eq!(steps.len(), if lists { 9 } else { 6 });
+        // The referrers API is asked, and the index read, written, and read again.
+        assert_eq!(steps.len(), if lists { 10 } else { 6 });
+    }
+}
+
+#[test]
+fn what_the_referrers_api_lists_without_a_word_is_listed_nowhere_else() {
+    let manifest = signature(&artifact());
+    let pushed = describe(MANIFEST_MEDIA_TYPE, &serde_json::to_vec(&manifest).unwrap());
+    for (listed, is_tagged) in [(json!([pushed]), false), (json!([]), true)] {
+        let store = Store::default();
+        let served = store.clone();
+        let server = FakeHttp::start(move |request| {
+            if !request.target.contains("/referrers/") {
+                return served.answer(request);
+            }
+            let index = json!({"schemaVersion": 2, "manifests": listed}).to_string();
+            Answer::new(200, index).header("Content-Type", INDEX_MEDIA_TYPE)
+        });
+        wait(repository(&server).push_signature(&manifest, ENVELOPE)).unwrap();
+        assert_eq!(store.tagged().is_some(), is_tagged);
     }
 }
 

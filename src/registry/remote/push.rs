@@ -114,11 +114,13 @@ impl RemoteRepository {
         let answer =
             self.put_manifest(media_type, bytes, reference, limits::SERVICE_ATTEMPTS).await?;
         if let Some(subject) = referrer.subject.take() {
-            let handled = answer.header(OCI_SUBJECT) == Some(subject.digest.as_str());
-            if handled {
+            let said = answer.header(OCI_SUBJECT) == Some(subject.digest.as_str());
+            if said {
                 self.set_without_api(false);
             }
-            if !handled || self.registry.inner.force_referrers_tag {
+            let forced = self.registry.inner.force_referrers_tag;
+            // Some registries list it, and do not say so.
+            if forced || !(said || self.lists_by_api(&subject, &pushed.digest).await) {
                 self.list_by_tag(&subject, referrer.listed(&pushed)).await?;
             }
         }

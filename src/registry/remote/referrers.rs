@@ -125,6 +125,15 @@ impl RemoteRepository {
         }
     }
 
+    /// Whether the referrers API lists a manifest. An answer that is none says that it does not.
+    pub(super) async fn lists_by_api(&self, subject: &Descriptor, manifest: &Digest) -> bool {
+        if self.is_without_api() {
+            return false;
+        }
+        let listed = self.by_api(subject, false).await;
+        matches!(listed, Ok(Some(referrers)) if referrers.seen.contains(manifest))
+    }
+
     /// Asks the referrers API, page by page. `None`: the registry has none.
     async fn by_api(
         &self,
