@@ -303,3 +303,19 @@ pub const EVIDENCE_FILE_BYTES: usize = 256 * 1024 * 1024;
 pub const TIMESTAMP_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer to a question: room for `yes`, and for whoever types more.
 pub const ANSWER_BYTES: u64 = 1024;
+
+/// Bytes of a file that is searched for uses of Docker Content Trust: what people write and review is far below.
+/// A larger one that is text is named as passed over.
+pub const AUDIT_FILE_BYTES: usize = 8 * 1024 * 1024;
+
+/// Findings that are told of one file. A file with more is generated, or made to be read for long.
+pub const AUDIT_FILE_FINDINGS: usize = 1000;
+
+/// Findings of one audit, and files named as passed over: they are held in memory to be put in order.
+pub const AUDIT_FINDINGS: usize = 100_000;
+
+/// Characters of a line that are shown; some files have all on one.
+pub const AUDIT_EXCERPT_CHARS: usize = 160;
+
+/// Lines above a setting among which its parents are looked for, so that no file costs quadratic time.
+pub const AUDIT_PARENT_LINES: usize = 400;

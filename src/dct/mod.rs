@@ -9,6 +9,8 @@
 //! they are lax: no member twice, no key twice, and a root whose keys nobody pinned is told as such.
 
 mod archive;
+#[cfg(feature = "cli")]
+pub(crate) mod audit;
 mod canonical;
 #[cfg(feature = "net")]
 pub mod client;

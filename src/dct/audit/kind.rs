@@ -1,0 +1,203 @@
+//! What kind of file a path and a first line show: which of it is comment, and how lines go on.
+
+/// A file's kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    /// What begins a comment, at the start of a line or after white space.
+    pub(super) comments: &'static [&'static str],
+    /// What begins a comment only at the start of a line.
+    pub(super) own_line: &'static [&'static str],
+    /// What begins and ends a comment.
+    pub(super) blocks: &'static [(&'static str, &'static str)],
+    /// What ends a line that goes on in the next.
+    pub(super) continuation: char,
+    /// Strings of three quotes at the start of a line are documentation.
+    pub(super) has_docstrings: bool,
+    /// Keys by indentation.
+    pub(super) is_yaml: bool,
+    /// `FROM` names an image.
+    pub(super) is_dockerfile: bool,
+}
+
+const HASH: Kind = Kind {
+    comments: &["#"],
+    // Scripts of other languages stand inside YAML, Groovy and the like.
+    own_line: &["//"],
+    blocks: &[],
+    continuation: '\\',
+    has_docstrings: false,
+    is_yaml: false,
+    is_dockerfile: false,
+};
+const YAML: Kind =
+    Kind { blocks: &[("{{/*", "*/"), ("{{- /*", "*/"), ("{#", "#}")], is_yaml: true, ..HASH };
+const DOCKERFILE: Kind = Kind { is_dockerfile: true, ..HASH };
+const PYTHON: Kind = Kind { has_docstrings: true, ..HASH };
+const HCL: Kind = Kind { comments: &["#", "//"], blocks: &[("/*", "*/")], ..HASH };
+const SLASHES: Kind = Kind { comments: &["//"], own_line: &["#"], blocks: &[("/*", "*/")], ..HASH };
+const POWERSHELL: Kind = Kind { blocks: &[("<#", "#>")], continuation: '`', ..HASH };
+const BATCH: Kind = Kind {
+    comments: &[],
+    own_line: &["rem ", "REM ", "Rem ", "@rem ", "@REM ", "::"],
+    continuation: '^',
+    ..HASH
+};
+const INI: Kind = Kind { own_line: &[";", "//"], ..HASH };
+const MARKUP: Kind = Kind { comments: &[], own_line: &[], blocks: &[("<!--", "-->")], ..HASH };
+const DASHES: Kind = Kind { comments: &["--"], own_line: &[], blocks: &[("/*", "*/")], ..HASH };
+/// JSON has none; some readers take these all the same.
+const JSON: Kind = Kind { comments: &[], own_line: &["//", "#"], ..HASH };
+
+/// Kinds by the ending of a name, in small letters.
+const ENDINGS: &[(&[&str], Kind)] = &[
+    (&["yml", "yaml", "tpl", "gotmpl", "j2", "jinja", "jinja2"], YAML),
+    (&["json", "webmanifest"], JSON),
+    (&["tf", "tfvars", "hcl", "nomad", "pkr"], HCL),
+    (&["dockerfile", "containerfile"], DOCKERFILE),
+    (&["py", "pyw", "bzl", "star"], PYTHON),
+    (&["ps1", "psm1", "psd1"], POWERSHELL),
+    (&["bat", "cmd"], BATCH),
+    (&["ini", "cfg", "service", "properties", "editorconfig"], INI),
+    (&["xml", "html", "htm", "vue", "csproj", "props", "targets", "plist"], MARKUP),
+    (&["sql", "lua", "hs"], DASHES),
+    (
+        &[
+            "bicep",
+            "bicepparam",
+            "groovy",
+            "gradle",
+            "jenkinsfile",
+            "js",
+            "mjs",
+            "cjs",
+            "jsx",
+            "ts",
+            "tsx",
+            "go",
+            "java",
+            "kt",
+            "kts",
+            "rs",
+            "c",
+            "h",
+            "cc",
+            "cpp",
+            "hpp",
+            "cs",
+            "swift",
+            "scala",
+            "php",
+            "dart",
+            "proto",
+            "jsonc",
+            "json5",
+            "jsonnet",
+            "libsonnet",
+            "cue",
+            "rego",
+            "css",
+            "scss",
+        ],
+        SLASHES,
+    ),
+];
+
+/// Endings of what people read.
+const DOCUMENTATION: &[&str] = &[
+    "md", "markdown", "mdown", "mdx", "rst", "adoc", "asciidoc", "asc", "txt", "text", "org",
+    "textile", "pod", "tex", "rtf", "po", "pot", "ipynb", "svg", "diff", "patch", "log",
+];
+
+/// Names, without ending, of what people read, and of lists of names.
+const DOCUMENTATION_NAMES: &[&str] = &[
+    "readme",
+    "changelog",
+    "changes",
+    "history",
+    "news",
+    "license",
+    "licence",
+    "copying",
+    "notice",
+    "authors",
+    "contributing",
+    "contributors",
+    "maintainers",
+    "todo",
+    "codeowners",
+    ".gitignore",
+    ".dockerignore",
+    ".helmignore",
+    ".gitattributes",
+    ".gitleaksignore",
+];
+
+impl Kind {
+    /// Of the file at `path`; `None`: documentation.
+    pub(super) fn of(path: &str, text: &str) -> Option<Self> {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase();
+        if name == "cmakelists.txt" {
+            return Some(HASH);
+        }
+        let (stem, ending) = match name.rsplit_once('.') {
+            Some((stem, ending)) if !stem.is_empty() => (stem, ending),
+            _ => (name.as_str(), ""),
+        };
+        if DOCUMENTATION.contains(&ending)
+            || (ending.is_empty() && DOCUMENTATION_NAMES.contains(&stem))
+        {
+            return None;
+        }
+        let by_name = match stem {
+            "dockerfile" | "containerfile" => Some(DOCKERFILE),
+            "jenkinsfile" => Some(SLASHES),
+            _ => None,
+        };
+        let by_ending = ENDINGS.iter().find(|(endings, _)| endings.contains(&ending));
+        let by_ending = by_ending.map(|(_, kind)| *kind);
+        Some(by_name.or(by_ending).unwrap_or_else(|| Self::by_first_line(text)))
+    }
+
+    /// Of a file whose name says nothing.
+    fn by_first_line(text: &str) -> Self {
+        let first = text.lines().next().unwrap_or_default();
+        match first.strip_prefix("#!") {
+            Some(program) if program.contains("python") => PYTHON,
+            Some(program) if program.contains("node") || program.contains("groovy") => SLASHES,
+            Some(program) if program.contains("pwsh") => POWERSHELL,
+            _ if first.trim_start().starts_with("<?xml") => MARKUP,
+            _ => HASH,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_name_ending_and_first_line() {
+        let cases = [
+            (".github/workflows/ci.yml", "", Some(YAML)),
+            (".gitlab-ci.YAML", "", Some(YAML)),
+            ("build/Dockerfile", "", Some(DOCKERFILE)),
+            ("Dockerfile.release", "", Some(DOCKERFILE)),
+            ("release.Dockerfile", "", Some(DOCKERFILE)),
+            ("Jenkinsfile", "", Some(SLASHES)),
+            ("Jenkinsfile.nightly", "", Some(SLASHES)),
+            ("main.bicep", "", Some(SLASHES)),
+            ("Makefile", "", Some(HASH)),
+            (".env", "", Some(HASH)),
+            ("release", "#!/usr/bin/env python3\n", Some(PYTHON)),
+            ("release", "#!/bin/sh\n", Some(HASH)),
+            ("README.md", "", None),
+            ("README", "", None),
+            ("docs/trust.rst", "", None),
+            (".gitignore", "", None),
+            ("CMakeLists.txt", "", Some(HASH)),
+        ];
+        for (path, text, kind) in cases {
+            assert_eq!(Kind::of(path, text), kind, "{path}");
+        }
+    }
+}

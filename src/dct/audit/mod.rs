@@ -1,0 +1,316 @@
+//! Where Docker Content Trust is used: a pure function over a file's path and bytes.
+//!
+//! [`RULES`] is the one table of what is looked for, why it breaks and what to write instead. [`Auditor`] holds a
+//! file against it: the text is decoded, what is comment, documentation or message is blanked out, and the rules
+//! see what is left. Nothing here runs, resolves or changes anything, and folders are walked elsewhere.
+
+mod context;
+mod excerpt;
+mod kind;
+mod mask;
+mod message;
+mod official;
+mod rules;
+mod text;
+mod variable;
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+
+use crate::limits;
+
+use context::{Condition, Conditions};
+use excerpt::Excerpts;
+use kind::Kind;
+use mask::Masks;
+use official::OfficialImages;
+use rules::{Find, Uses};
+use text::{Lines, Text};
+use variable::Variables;
+
+pub(crate) use rules::{RULES, Rule, Severity};
+
+/// What holds files against the rules.
+#[derive(Debug)]
+pub(crate) struct Auditor {
+    searches: Vec<Search>,
+    masks: Masks,
+    variables: Variables,
+    images: OfficialImages,
+    excerpts: Excerpts,
+}
+
+/// One thing that one rule looks for.
+#[derive(Debug)]
+struct Search {
+    rule: &'static Rule,
+    pattern: Regex,
+    kind: SearchKind,
+}
+
+#[derive(Debug)]
+enum SearchKind {
+    Text(Conditions),
+    Variable(Uses),
+}
+
+/// One line that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// The rule.
+    pub(crate) rule: &'static Rule,
+    /// The line, from 1.
+    pub(crate) line: usize,
+    /// The character within the line, from 1.
+    pub(crate) column: usize,
+    /// The line as it stands there, cut where it is long, without what is secret in it.
+    pub(crate) text: String,
+}
+
+/// What a file turned out to be.
+#[derive(Debug)]
+pub(crate) enum Audited {
+    /// Not text.
+    Binary,
+    /// For people, or a list of names: nothing in it is used.
+    Documentation,
+    /// Anything else.
+    Text {
+        /// In the order of the file, and on one line of the table.
+        findings: Vec<Finding>,
+        /// How many more there are than are told of one file.
+        more: usize,
+    },
+}
+
+impl Auditor {
+    /// Compiles the patterns.
+    ///
+    /// # Errors
+    /// A pattern of the table that is no pattern: an audit without it would say too little.
+    pub(crate) fn new() -> Result<Self, regex::Error> {
+        let mut searches = Vec::new();
+        for rule in RULES {
+            for find in rule.finds {
+                searches.extend(Search::new(rule, find)?);
+            }
+        }
+        Ok(Self {
+            searches,
+            masks: Masks::new()?,
+            variables: Variables::new()?,
+            images: OfficialImages::new()?,
+            excerpts: Excerpts::new()?,
+        })
+    }
+
+    /// Holds a file against the rules. Of `path`, with `/`, only names and endings count.
+    pub(crate) fn audit(&self, path: &str, bytes: &[u8]) -> Audited {
+        let Some(original) = Text::decode(bytes) else {
+            return Audited::Binary;
+        };
+        let original = original.as_str();
+        let Some(kind) = Kind::of(path, original) else {
+            return Audited::Documentation;
+        };
+        let masked = self.masks.apply(&kind, original);
+        let lines = Lines::new(original);
+        let mut places = BTreeSet::new();
+        for search in &self.searches {
+            self.places(search, path, &masked, &lines, &mut places);
+        }
+        if let Some(rule) = rules::official_images() {
+            for at in self.images.places(&kind, &masked) {
+                add(&mut places, rule, &lines, at);
+            }
+        }
+        let more = places.len().saturating_sub(limits::AUDIT_FILE_FINDINGS);
+        let findings = places.into_iter().take(limits::AUDIT_FILE_FINDINGS);
+        let finding = |place: Place| self.finding(&place, &lines);
+        Audited::Text { findings: findings.map(finding).collect(), more }
+    }
+
+    /// What a rule says of an environment variable of this machine, if any does.
+    pub(crate) fn variable(&self, name: &str, value: &str) -> Option<&'static Rule> {
+        let is_named = |search: &&Search| {
+            search.pattern.find(name).is_some_and(|found| found.len() == name.len())
+        };
+        let mut searches = self.searches.iter().filter(is_named);
+        let counts = |search: &&Search| match &search.kind {
+            SearchKind::Variable(uses) => uses.hold(variable::value_of(value)),
+            SearchKind::Text(_) => false,
+        };
+        searches.find(counts).map(|search| search.rule)
+    }
+
+    fn places(
+        &self,
+        search: &Search,
+        path: &str,
+        masked: &str,
+        lines: &Lines<'_>,
+        places: &mut BTreeSet<Place>,
+    ) {
+        let mut found = search.pattern.find_iter(masked).peekable();
+        // Asked once a file, and only of files in which there is something.
+        let is_elsewhere = match &search.kind {
+            SearchKind::Text(conditions) => {
+                found.peek().is_some() && !conditions.hold_in(path, masked)
+            }
+            SearchKind::Variable(_) => false,
+        };
+        for found in found.filter(|_| !is_elsewhere) {
+            let holds = match &search.kind {
+                SearchKind::Text(conditions) => conditions.hold_at(masked, found.start(), lines),
+                SearchKind::Variable(uses) => {
+                    let used = self.variables.use_at(masked, found.range());
+                    used.is_some_and(|used| uses.hold(used))
+                }
+            };
+            if holds {
+                add(places, search.rule, lines, found.start());
+            }
+        }
+    }
+
+    fn finding(&self, place: &Place, lines: &Lines<'_>) -> Finding {
+        let Place { line, column, rule, .. } = place;
+        let text = self.excerpts.of(lines.text(*line), *column);
+        Finding {
+            rule: rule.0,
+            line: line.saturating_add(1),
+            column: column.saturating_add(1),
+            text,
+        }
+    }
+}
+
+/// Lines and columns from 0. A rule is told once a line.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    line: usize,
+    id: &'static str,
+    column: usize,
+    rule: Ordered,
+}
+
+/// Rules in the order of the table, which is that of their ids.
+#[derive(Debug, PartialEq, Eq)]
+struct Ordered(&'static Rule);
+
+impl PartialOrd for Ordered {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ordered {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.id.cmp(other.0.id)
+    }
+}
+
+fn add(places: &mut BTreeSet<Place>, rule: &'static Rule, lines: &Lines<'_>, at: usize) {
+    let (line, column) = lines.place(at);
+    let first = Place { line, id: rule.id, column: 0, rule: Ordered(rule) };
+    let last = Place { line, id: rule.id, column: usize::MAX, rule: Ordered(rule) };
+    if places.range(first..=last).next().is_none() {
+        places.insert(Place { line, id: rule.id, column, rule: Ordered(rule) });
+    }
+}
+
+impl Search {
+    /// Nothing for images, which need more than a pattern.
+    fn new(rule: &'static Rule, find: &Find) -> Result<Option<Self>, regex::Error> {
+        let (pattern, kind) = match find {
+            Find::Text(condition) => {
+                let Condition { pattern, .. } = condition;
+                (Regex::new(pattern)?, SearchKind::Text(Conditions::new(condition)?))
+            }
+            Find::Variable(names, uses) => {
+                (Regex::new(&format!(r"\b(?:{names})\b"))?, SearchKind::Variable(*uses))
+            }
+            Find::OfficialImage => return Ok(None),
+        };
+        Ok(Some(Self { rule, pattern, kind }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `line:rule` of each finding.
+    fn found(path: &str, bytes: &[u8]) -> Vec<String> {
+        match Auditor::new().unwrap().audit(path, bytes) {
+            Audited::Text { findings, .. } => {
+                findings.iter().map(|f| format!("{}:{}", f.line, f.rule.id)).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ids_are_in_order_and_each_is_there_once() {
+        let ids: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(ids, sorted);
+        assert_eq!(RULES.len(), RULES.iter().map(|r| r.name).collect::<BTreeSet<_>>().len());
+    }
+
+    #[test]
+    fn line_ends_byte_order_marks_and_utf_16_are_read() {
+        let script = "docker login\r\nexport DOCKER_CONTENT_TRUST=1\r\n";
+        assert_eq!(found("a.sh", script.as_bytes()), ["2:DCT001"]);
+        assert_eq!(found("a.sh", format!("\u{feff}{script}").as_bytes()), ["2:DCT001"]);
+        for (mark, bytes) in
+            [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)]
+        {
+            let units = [mark].into_iter().chain(script.encode_utf16());
+            let encoded: Vec<u8> = units.flat_map(bytes).collect();
+            assert_eq!(found("a.ps1", &encoded), ["2:DCT001"]);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_hide_nothing() {
+        let text = b"caf\xe9=1\n\xff\xfe docker trust sign acme/app:1 \xc3\n";
+        assert_eq!(found("a.sh", text), ["2:DCT010"]);
+    }
+
+    #[test]
+    fn a_file_with_zero_bytes_is_binary() {
+        let audited = Auditor::new().unwrap().audit("a", b"docker trust sign a\0b");
+        assert!(matches!(audited, Audited::Binary));
+    }
+
+    #[test]
+    fn a_very_long_line_is_read_to_its_end_and_shown_in_part() {
+        let line = format!(
+            "{} docker trust sign acme/app:1 {}",
+            "x ".repeat(500_000),
+            "y ".repeat(500_000)
+        );
+        let Audited::Text { findings, .. } = Auditor::new().unwrap().audit("a.sh", line.as_bytes())
+        else {
+            panic!()
+        };
+        assert_eq!(findings.len(), 1);
+        assert!(findings[0].text.contains("docker trust sign acme/app:1"), "{}", findings[0].text);
+        assert!(findings[0].text.chars().count() <= limits::AUDIT_EXCERPT_CHARS + 2);
+    }
+
+    #[test]
+    fn findings_of_one_file_are_bounded_and_the_rest_is_counted() {
+        let lines = "docker trust sign a\n".repeat(limits::AUDIT_FILE_FINDINGS + 3);
+        match Auditor::new().unwrap().audit("a.sh", lines.as_bytes()) {
+            Audited::Text { findings, more } => {
+                assert_eq!((findings.len(), more), (limits::AUDIT_FILE_FINDINGS, 3));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
