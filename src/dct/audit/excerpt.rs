@@ -22,7 +22,7 @@ impl Excerpts {
         Ok(Self {
             // A setting, or a variable that a Dockerfile sets by a space.
             secrets: Regex::new(&format!(
-                r#"(?i)((?:passphrase|password|passwd|secret|token|\bauth|_auth)\w*["'\])]*\s*(?:[:=]+|,)\s*|_(?:PASSPHRASE|AUTH)[ \t]+)({value})"#
+                r#"(?i)((?:(?:passphrase|password|passwd|secret|token)\w*|(?:\b|_)auth)["'\])]*\s*(?:[:=]+|,)\s*|_(?:PASSPHRASE|AUTH)[ \t]+)({value})"#
             ))?,
             references: Regex::new(
                 r#"^["']?(?:\$\{?\w+\}?|\$\(\w+\)|\$\{\{[^}]*\}\}|\{\{[^}]*|%\w+%|credentials\(.*|null|true|false)["']?$"#,

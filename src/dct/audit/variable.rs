@@ -117,10 +117,10 @@ impl Variables {
         if let Some(used) = self.assigned(line, after) {
             return Some(used);
         }
-        let is_named =
-            self.named.is_match(before) && before.trim_start().starts_with(['-', '{', '"', 'n']);
-        let is_handed_on = self.handed_on.is_match(before) || is_named;
-        (is_handed_on && self.ends.is_match(line)).then_some(Use::On)
+        let is_handed_on =
+            self.handed_on.is_match(before) && (line.starts_with(' ') || self.ends.is_match(line));
+        let is_listed = self.listed.is_match(before) && self.ends.is_match(line);
+        (is_handed_on || is_listed).then_some(Use::On)
     }
 
     fn assigned(&self, line: &str, after: &str) -> Option<Use> {
