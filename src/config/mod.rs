@@ -1,5 +1,6 @@
 //! The machine: environment, clock, and notation's folders and files. Nothing else reads them.
 
+mod host;
 mod policy;
 mod signing_keys;
 
@@ -12,6 +13,7 @@ use time::UtcDateTime;
 
 use crate::crypto;
 
+pub(crate) use host::{docker_settings, shell_profiles, trust_folders, variables_like};
 pub use policy::{PolicyFile, PolicyKind};
 pub use signing_keys::{KeyEntry, KeyName, KeyNameError, SigningKeys, SigningKeysError};
 

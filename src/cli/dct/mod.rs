@@ -1,5 +1,6 @@
 //! `dct`: the way out of Docker Content Trust.
 
+mod audit;
 mod export;
 mod inspect;
 mod repositories;
@@ -23,6 +24,7 @@ use crate::{
 /// Keep and read the trust data of Docker Content Trust (notary v1).
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    Audit(audit::Args),
     Export(export::Args),
     Inspect(inspect::Args),
 }
@@ -30,6 +32,7 @@ pub(super) enum Command {
 impl Command {
     pub(super) fn run(self) -> Outcome {
         match self {
+            Self::Audit(args) => args.run(),
             Self::Export(args) => args.run(),
             Self::Inspect(args) => args.run(),
         }
@@ -37,6 +40,7 @@ impl Command {
 
     pub(super) const fn format(&self) -> Format {
         match self {
+            Self::Audit(args) => args.format(),
             Self::Export(args) => args.output.format,
             Self::Inspect(args) => args.format(),
         }

@@ -31,6 +31,9 @@ use variable::Variables;
 
 pub(crate) use rules::{RULES, Rule, Severity};
 
+/// Most files of most trees hold none of these, and nothing else is done with them.
+const HINTS: &str = r"(?i)trust|notary|AcrImageSigner|6cef56e8-d556|CKV_AZURE_164|CIS-DI-0005|check_4_5|cis-docker|docker-bench|role: |_type";
+
 /// What holds files against the rules.
 #[derive(Debug)]
 pub(crate) struct Auditor {
@@ -39,6 +42,8 @@ pub(crate) struct Auditor {
     variables: Variables,
     images: OfficialImages,
     excerpts: Excerpts,
+    /// What a file holds that any rule but that of images finds something in.
+    hints: Regex,
 }
 
 /// One thing that one rule looks for.
@@ -102,6 +107,7 @@ impl Auditor {
             variables: Variables::new()?,
             images: OfficialImages::new()?,
             excerpts: Excerpts::new()?,
+            hints: Regex::new(HINTS)?,
         })
     }
 
@@ -114,10 +120,14 @@ impl Auditor {
         let Some(kind) = Kind::of(path, original) else {
             return Audited::Documentation;
         };
+        if !self.hints.is_match(original) && !self.images.may_be_in(original) {
+            return Audited::Text { findings: Vec::new(), more: 0 };
+        }
         let masked = self.masks.apply(&kind, original);
         let lines = Lines::new(original);
         let mut places = BTreeSet::new();
-        for search in &self.searches {
+        let searches = if self.hints.is_match(original) { self.searches.as_slice() } else { &[] };
+        for search in searches {
             self.places(search, path, &masked, &lines, &mut places);
         }
         if let Some(rule) = rules::official_images() {
@@ -131,7 +141,7 @@ impl Auditor {
         Audited::Text { findings: findings.map(finding).collect(), more }
     }
 
-    /// What a rule says of an environment variable of this machine, if any does.
+    /// The rule about an environment variable of this machine, if there is one.
     pub(crate) fn variable(&self, name: &str, value: &str) -> Option<&'static Rule> {
         let is_named = |search: &&Search| {
             search.pattern.find(name).is_some_and(|found| found.len() == name.len())
@@ -266,10 +276,9 @@ mod tests {
         let script = "docker login\r\nexport DOCKER_CONTENT_TRUST=1\r\n";
         assert_eq!(found("a.sh", script.as_bytes()), ["2:DCT001"]);
         assert_eq!(found("a.sh", format!("\u{feff}{script}").as_bytes()), ["2:DCT001"]);
-        for (mark, bytes) in
-            [(0xfeff_u16, u16::to_le_bytes as fn(u16) -> [u8; 2]), (0xfeff, u16::to_be_bytes)]
-        {
-            let units = [mark].into_iter().chain(script.encode_utf16());
+        for is_little in [true, false] {
+            let units = [0xfeff_u16].into_iter().chain(script.encode_utf16());
+            let bytes = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
             let encoded: Vec<u8> = units.flat_map(bytes).collect();
             assert_eq!(found("a.ps1", &encoded), ["2:DCT001"]);
         }

@@ -31,11 +31,13 @@ pub(super) struct OfficialImages {
     stage: Regex,
     setting: Regex,
     pull: Regex,
+    hints: Regex,
 }
 
 impl OfficialImages {
     pub(super) fn new() -> Result<Self, regex::Error> {
         Ok(Self {
+            hints: Regex::new(r"(?i)\bfrom\b|image|container|docker")?,
             names: NAMES.split_whitespace().collect(),
             from: Regex::new(
                 r"(?im)^[ \t]*(?:FROM[ \t]+(?:--platform=\S+[ \t]+)?|COPY[ \t]+(?:--\S+[ \t]+)*--from=)(\S+)",
@@ -48,6 +50,11 @@ impl OfficialImages {
                 r"\bdocker[ \t]+(?:image[ \t]+|container[ \t]+)?(?:pull|run|create)\b([^\n;&|]*)",
             )?,
         })
+    }
+
+    /// Whether a text may name any image at all.
+    pub(super) fn may_be_in(&self, text: &str) -> bool {
+        self.hints.is_match(text)
     }
 
     /// Where a text names an official image that it does not pin.

@@ -96,8 +96,6 @@ const HAS_FINAL_DATE: &str = "with the notary server it asks; for Docker Hub 8 D
 const NOT_SIGNED: &str =
     "A passphrase opens a signing key of Content Trust; what it signs, nobody verifies any more.";
 const SIGN: &str = "notation sign --key KEY REGISTRY/REPOSITORY@sha256:DIGEST (or notation-kms sign) after the push";
-const VERIFY: &str =
-    "notation verify REGISTRY/REPOSITORY@sha256:DIGEST before the pull, and pull that digest";
 const KEY_IN_SERVICE: &str = "a key that stays in a key service, with notation key add or notation-kms key add: no passphrase in CI. Keep this one until dct export has run";
 
 /// A text by its pattern.

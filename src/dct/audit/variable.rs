@@ -68,7 +68,7 @@ impl Variables {
             read: Regex::new(
                 r#"(?i)(?:\benv\.|\bvars\.|variables\.|\bparam(?:eter)?s\.|environ\b\W*(?:get)?\W*|getenv\w*\W*|EnvironmentVariable\W*|LookupEnv\W*|printenv\s+|\bENV\W*(?:fetch)?\W*|\$env:|variables\[["']|-v\s+)$"#,
             )?,
-            assigned: Regex::new(r#"^["'\])}]*[ \t]*(:=|\?=|\+=|=>|=|:)[ \t]*"#)?,
+            assigned: Regex::new(r#"^[\\"'\])}]*[ \t]*(:=|\?=|\+=|=>|=|:)[ \t]*"#)?,
             value_below: Regex::new(
                 r#"^[ \t]*\r?\n\s*["']?(?:value|default)["']?[ \t]*[:=][ \t]*"#,
             )?,
