@@ -301,6 +301,7 @@ pub const EVIDENCE_FILE_BYTES: usize = 256 * 1024 * 1024;
 /// How long a timestamp authority has to answer, all tries included, unless a caller says otherwise: half of
 /// what a plugin command may take.
 pub const TIMESTAMP_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Bytes of an answer to a question: room for `yes`, and for whoever types more.
 pub const ANSWER_BYTES: u64 = 1024;
 
@@ -316,6 +317,9 @@ pub const AUDIT_FINDINGS: usize = 100_000;
 
 /// Characters of a line that are shown; some files have all on one.
 pub const AUDIT_EXCERPT_CHARS: usize = 160;
+
+/// Bytes of a line on each side of what was found that are looked at to judge it: a file may be one line.
+pub const AUDIT_LINE_BYTES: usize = 1024;
 
 /// Lines above a setting among which its parents are looked for, so that no file costs quadratic time.
 pub const AUDIT_PARENT_LINES: usize = 400;

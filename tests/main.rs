@@ -26,6 +26,8 @@ mod copy;
 #[cfg(test)]
 mod dct_archive;
 #[cfg(test)]
+mod dct_audit;
+#[cfg(test)]
 mod dct_client;
 #[cfg(test)]
 mod dct_export;

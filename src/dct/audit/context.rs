@@ -97,10 +97,9 @@ impl Conditions {
             pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
         };
         let (before, after) = around(masked, at);
-        if is_in(&self.unless, after)
-            || is_in(&self.unless_line, before)
-            || is_in(&self.unless_line, after)
-        {
+        let is_excluded =
+            self.unless_line.is_some() && is_in(&self.unless_line, &[before, after].concat());
+        if is_excluded || is_in(&self.unless, after) {
             return false;
         }
         if self.parent.is_none() && self.unless_below.is_none() {
@@ -114,9 +113,13 @@ impl Conditions {
     }
 }
 
-/// The line at a place: what stands before it and what from it on. A line that goes on in the next is one.
+/// The line at a place: what stands before it and what from it on, as far as a reader would look. A line that goes
+/// on in the next is one.
 pub(super) fn around(text: &str, at: usize) -> (&str, &str) {
-    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = text.floor_char_boundary(at.saturating_sub(limits::AUDIT_LINE_BYTES));
+    let end = text.floor_char_boundary(at.saturating_add(limits::AUDIT_LINE_BYTES));
+    let before = text.get(start..at).unwrap_or_default();
+    let after = text.get(at..end).unwrap_or_default();
     let before = before.rsplit('\n').next().unwrap_or_default();
     let after = after.split('\n').next().unwrap_or_default();
     (before, after.trim_end_matches('\r'))
@@ -124,7 +127,7 @@ pub(super) fn around(text: &str, at: usize) -> (&str, &str) {
 
 /// The lines that a line belongs to, as indentation tells, the nearest first.
 fn parents<'a>(masked: &'a str, at: usize, lines: &Lines<'_>) -> Vec<&'a str> {
-    let (own, _) = lines.place(at);
+    let own = lines.at(at);
     let mut depth = depth(lines.of(masked, own)).unwrap_or(0);
     let mut found = Vec::new();
     let above = (0..own).rev().take(limits::AUDIT_PARENT_LINES);

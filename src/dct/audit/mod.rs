@@ -170,7 +170,12 @@ impl Auditor {
             }
             SearchKind::Variable(_) => false,
         };
+        let mut told_to = 0;
         for found in found.filter(|_| !is_elsewhere) {
+            // A rule is told once a line, and a line may be the whole file.
+            if found.start() < told_to {
+                continue;
+            }
             let holds = match &search.kind {
                 SearchKind::Text(conditions) => conditions.hold_at(masked, found.start(), lines),
                 SearchKind::Variable(uses) => {
@@ -180,6 +185,7 @@ impl Auditor {
             };
             if holds {
                 add(places, search.rule, lines, found.start());
+                told_to = lines.start(lines.at(found.start()).saturating_add(1));
             }
         }
     }

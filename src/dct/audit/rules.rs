@@ -119,7 +119,7 @@ macro_rules! docker_trust {
 macro_rules! notary {
     ($commands:literal) => {
         concat!(
-            r#"(?m)(?:^|[;&|(`"'\[/$@]|\brun:|\b(?:sudo|then|do|else|exec)|[-:]\s)[ \t]*notary(?:\.exe)?["']?[ \t"',]+"#,
+            r#"(?m)(?:^|[;&|(`"'\[/$@]|\brun:|\b(?:sudo|then|do|else|exec|if|while|until)|[-:!]\s)[ \t]*notary(?:\.exe)?["']?[ \t"',]+"#,
             r#"(?:(?:-[Dv]|--(?:debug|verbose)|-{1,2}[\w-]+(?:=\S+|[ \t"',]+[^\s\-]\S*))[ \t"',]+)*(?:"#,
             $commands,
             r#")"#
@@ -505,7 +505,7 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "sign what is there with Notation first, then demand it under the project's Deployment security; verify in the cluster all the same",
         finds: &[Find::Text(
             text(r#"\benable_content_trust\b\\?["']?\]?\s*[:=]"#)
-                .unless(r#"^enable_content_trust\\?["']?\]?\s*(?:[:=]=|[:=]\s*\\?["']?(?:false|null|0|\\?["']|$))"#),
+                .unless(r#"^enable_content_trust\\?["']?\]?\s*(?:[:=]=|[:=]\s*(?:\\?["']?(?:false|null|0)\b|\\?["']\\?["']|$))"#),
         )],
     },
     Rule {

@@ -54,10 +54,15 @@ impl<'a> Lines<'a> {
 
     /// Line and character, both from 0, of the byte at `at`.
     pub(super) fn place(&self, at: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= at).saturating_sub(1);
+        let line = self.at(at);
         let start = self.start(line);
         let before = self.text.get(start..at).unwrap_or_default();
         (line, before.chars().count())
+    }
+
+    /// The line, from 0, of the byte at `at`.
+    pub(super) fn at(&self, at: usize) -> usize {
+        self.starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 
     /// Where a line begins.

@@ -1,0 +1,1 @@
+set -gx DOCKER_CONTENT_TRUST 1

@@ -1,0 +1,2 @@
+import os
+os.environ["DOCKER_CONTENT_TRUST"] = "1"

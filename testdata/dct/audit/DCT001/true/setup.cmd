@@ -1,0 +1,4 @@
+
+@echo off
+set DOCKER_CONTENT_TRUST=1
+setx DOCKER_CONTENT_TRUST 1

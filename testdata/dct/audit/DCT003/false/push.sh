@@ -1,0 +1,5 @@
+# if [ "$DOCKER_CONTENT_TRUST" = 1 ]
+echo "content trust: $DOCKER_CONTENT_TRUST"
+printf '%s' "${DOCKER_CONTENT_TRUST}" >&2
+unset DOCKER_CONTENT_TRUST
+test -n "$DOCKER_CONTENT_TRUST_X"

@@ -1,0 +1,1 @@
+if "%DOCKER_CONTENT_TRUST%"=="1" exit /b 1

@@ -1,0 +1,2 @@
+if (process.env.DOCKER_CONTENT_TRUST) {
+}

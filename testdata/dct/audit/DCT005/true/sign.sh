@@ -1,0 +1,2 @@
+export DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE="$(cat /run/secrets/root)"
+DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE=hunter2 ./push.sh

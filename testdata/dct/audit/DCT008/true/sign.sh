@@ -1,0 +1,1 @@
+export NOTARY_AUTH=$(printf '%s' "$USER:$PASSWORD" | base64)

@@ -1,0 +1,7 @@
+package main
+
+// docker trust sign
+func main() {
+	fmt.Println("docker trust sign")
+	/* docker trust sign */
+}

@@ -1,0 +1,3 @@
+& docker.exe trust sign $image
+docker `
+  trust sign $image

@@ -1,0 +1,1 @@
+subprocess.run(["docker", "trust", "sign", image], check=True)

@@ -1,0 +1,2 @@
+docker trust key generate alice
+docker trust key load --name alice /run/secrets/key.pem

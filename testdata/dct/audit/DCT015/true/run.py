@@ -1,0 +1,1 @@
+run(["docker", "push", "--disable-content-trust=false", image])

@@ -1,0 +1,2 @@
+docker pull --disable-content-trust acme/app:1
+docker push --disable-content-trust=true acme/app:1

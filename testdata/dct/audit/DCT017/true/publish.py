@@ -1,0 +1,1 @@
+subprocess.run(["notary", "publish", "registry.example.com/acme/app"])

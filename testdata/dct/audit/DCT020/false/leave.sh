@@ -1,0 +1,3 @@
+# az acr config content-trust show -r acme
+az acr config soft-delete show -r acme
+az acr config content-trust update -r acme --status enabled

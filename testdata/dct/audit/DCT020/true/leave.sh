@@ -1,0 +1,2 @@
+az acr config content-trust show -r acme
+az acr config content-trust update -r acme --status disabled

@@ -1,0 +1,3 @@
+locals {
+  allowed = ["registry-1.docker.io", "auth.docker.io", "notary.docker.io"]
+}

@@ -1,0 +1,1 @@
+Copy-Item $key "$env:USERPROFILE\.docker\trust\private"

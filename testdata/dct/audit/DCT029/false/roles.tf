@@ -1,0 +1,4 @@
+resource "azurerm_role_assignment" "push" {
+  description          = "was AcrImageSigner"
+  role_definition_name = "AcrPush"
+}

@@ -1,0 +1,1 @@
+az role assignment create --scope "$REGISTRY" --role AcrImageSigner --assignee "$USER"

@@ -1,0 +1,4 @@
+variable "trust_policy_enabled" {
+  type    = bool
+  default = false
+}

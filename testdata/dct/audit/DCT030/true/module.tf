@@ -1,0 +1,4 @@
+module "registry" {
+  source               = "./acr"
+  trust_policy_enabled = var.content_trust
+}

@@ -1,0 +1,2 @@
+./install.sh --with-notary --with-trivy
+helm upgrade harbor harbor/harbor --set notary.enabled=true

@@ -1,0 +1,1 @@
+echo "notary-server is gone"

@@ -1,0 +1,1 @@
+kubectl -n harbor rollout status deploy/harbor-notary-signer
