@@ -123,3 +123,278 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
+
+#[test]
+fn a_tree_like_public_ones_has_every_hit_and_no_false_one() {
+    let folder = corpus().with_file_name("audit-tree");
+    let report = json(&audit(&folder.join("tree"), &[".", "-o", "json"]).expect_status(3));
+    let expected = fs::read_to_string(folder.join("expected.txt")).unwrap();
+    let (mut found, mut expected): (Vec<String>, Vec<&str>) =
+        (lines(&report), expected.lines().collect());
+    found.sort();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let hit = report["rules"].as_array().unwrap().iter();
+    let hit: BTreeSet<String> = hit.map(|rule| rule["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(hit, rules(), "rules with a hit, and all rules");
+}
+
+#[test]
+fn images_of_dockers_own_count_only_where_content_trust_is_on() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "Dockerfile", "FROM alpine:3.20\n");
+    assert!(lines(&json(&audit(folder.path(), &[".", "-o", "json"]).expect_status(0))).is_empty());
+    write(folder.path(), "ci.sh", "docker build --disable-content-trust=false .\n");
+    let report = json(&audit(folder.path(), &[".", "-o", "json"]).expect_status(3));
+    assert_eq!(lines(&report), ["Dockerfile:1: DCT038", "ci.sh:1: DCT015"]);
+    let rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT038").unwrap();
+    let instead = rule["instead"].as_str().unwrap();
+    assert!(instead.contains("pin the digest") && instead.contains("mirror"), "{instead}");
+    assert!(rule["why"].as_str().unwrap().contains("no successor"));
+}
+
+#[test]
+fn what_git_ignores_its_own_folder_links_and_binaries_are_not_read() {
+    let outside = TempDir::new().unwrap();
+    write(outside.path(), "secret.sh", "docker trust sign a\n");
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let line = "docker trust sign a\n";
+    for name in ["kept.sh", ".hidden/kept.sh", "build/out.sh", ".git/hooks/pre-push", "a/b.tmp", "a/c.sh"] {
+        write(path, name, line);
+    }
+    write(path, ".gitignore", "build/\n");
+    write(path, "a/.gitignore", "*.tmp\n");
+    write(path, "binary", b"docker trust sign a\0\n");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(outside.path(), path.join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret.sh"), path.join("link.sh")).unwrap();
+        std::os::unix::fs::symlink(path, path.join("a/loop")).unwrap();
+    }
+    let found = |words: &[&str]| lines(&json(&audit(path, words).expect_status(3)));
+    let kept = [".hidden/kept.sh:1: DCT010", "a/c.sh:1: DCT010", "kept.sh:1: DCT010"];
+    assert_eq!(found(&[".", "-o", "json"]), kept);
+    // Named twice, told once.
+    assert_eq!(found(&["kept.sh", ".", "./a", "-o", "json"]), kept);
+    let all = found(&[".", "--no-ignore", "-o", "json"]);
+    assert_eq!(all.len(), 5, "{all:?}");
+    // What is named is read, whatever .gitignore says.
+    assert_eq!(found(&["build/out.sh", "-o", "json"]), ["build/out.sh:1: DCT010"]);
+}
+
+#[test]
+fn what_is_passed_over_is_told_and_what_cannot_be_read_fails() {
+    let folder = TempDir::new().unwrap();
+    let big = vec![b'x'; 8 * 1024 * 1024 + 1];
+    write(folder.path(), "dump.sql", &big);
+    let mut binary = big;
+    binary[10] = 0;
+    write(folder.path(), "image.bin", &binary);
+    let finished = audit(folder.path(), &["."]).expect_status(0);
+    assert_eq!(finished.stderr, "note: passed over dump.sql: over the limit of 8388608 bytes\n");
+    let missing = audit(folder.path(), &["nothing-here"]).expect_status(2);
+    assert!(missing.stderr.contains("nothing-here cannot be read"), "{missing:?}");
+    audit(folder.path(), &[]).expect_status(2);
+    audit(folder.path(), &["--rules", "."]).expect_status(2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_read_leaves_the_audit_incomplete() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().unwrap();
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    // Whoever may read everything cannot be kept out.
+    if fs::read_dir(&closed).is_err() {
+        let report = audit(folder.path(), &[".", "-o", "json"]).expect_status(9);
+        assert_eq!(json(&report)["passedOver"][0]["isFailure"], true);
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn the_exit_code_says_whether_there_is_something_of_that_severity() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "a.sh", "docker pull --disable-content-trust a\n");
+    let status = |words: &[&str]| audit(folder.path(), &[&["."], words].concat()).status.unwrap();
+    assert_eq!(status(&[]), 3);
+    assert_eq!(status(&["--fail-on", "warning"]), 0);
+    write(folder.path(), "b.sh", "export NOTARY_AUTH=x\n");
+    assert_eq!(status(&["--fail-on", "warning"]), 3);
+    assert_eq!(status(&["--fail-on", "error"]), 0);
+    write(folder.path(), "c.sh", "docker trust sign a\n");
+    assert_eq!(status(&["--fail-on", "error"]), 3);
+    assert_eq!(status(&["--fail-on", "never"]), 0);
+}
+
+#[test]
+fn the_text_says_where_what_why_and_what_instead() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "ci.yml", "steps:\n  - run: docker trust sign acme/app:1\n  - run: docker trust sign acme/b:1\n");
+    let text = audit(folder.path(), &["."]).expect_status(3).stdout;
+    let expected = "ci.yml:2: error DCT010: - run: docker trust sign acme/app:1\n\
+        ci.yml:3: error DCT010: - run: docker trust sign acme/b:1\n\n\
+        DCT010 (error): docker trust sign\n  why: ";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("\n  when: for Docker Hub 8 December 2026") && text.contains("\n  instead: notation sign"));
+    assert!(text.ends_with("\n\n2 uses of Docker Content Trust in 1 of 1 file: 2 errors, 0 warnings, 0 notes\n"), "{text}");
+    let none = TempDir::new().unwrap();
+    write(none.path(), "ci.yml", "steps: []\n");
+    let text = audit(none.path(), &["."]).expect_status(0).stdout;
+    assert_eq!(text, "no use of Docker Content Trust in 1 file\n");
+}
+
+#[test]
+fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
+    let schema = fs::read(corpus().with_file_name("sarif").join("sarif-schema-2.1.0.json")).unwrap();
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let tree = corpus().with_file_name("audit-tree").join("tree");
+    let sarif = json(&audit(&tree, &[".", "-o", "sarif"]).expect_status(3));
+    let faults: Vec<String> =
+        validator.iter_errors(&sarif).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    // A schema that takes anything would show nothing.
+    let mut broken = sarif.clone();
+    broken["runs"][0]["results"][0]["level"] = "fatal".into();
+    assert!(!validator.is_valid(&broken));
+
+    let report = json(&audit(&tree, &[".", "-o", "json"]).expect_status(3));
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let told: Vec<String> = results
+        .iter()
+        .map(|result| {
+            let place = &result["locations"][0]["physicalLocation"];
+            let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            let rules = &sarif["runs"][0]["tool"]["driver"]["rules"];
+            assert_eq!(rules[rule]["id"], result["ruleId"]);
+            let (uri, line) = (&place["artifactLocation"]["uri"], &place["region"]["startLine"]);
+            format!("{}:{line}: {}", uri.as_str().unwrap(), result["ruleId"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(told, lines(&report));
+    // Nothing found is a run too, with which code scanning closes what was open.
+    let none = TempDir::new().unwrap();
+    let empty = json(&audit(none.path(), &[".", "-o", "sarif"]).expect_status(0));
+    assert!(validator.is_valid(&empty) && empty["runs"][0]["results"] == Value::Array(Vec::new()));
+}
+
+#[test]
+fn every_form_is_the_same_each_time() {
+    let tree = corpus().with_file_name("audit-tree").join("tree");
+    for format in ["text", "json", "markdown", "sarif"] {
+        let first = audit(&tree, &[".", "-o", format]).stdout;
+        assert_eq!(first, audit(&tree, &[".", "-o", format]).stdout, "{format}");
+        assert!(first.len() > 1000, "{format}");
+    }
+}
+
+#[test]
+fn no_report_holds_a_passphrase() {
+    let folder = TempDir::new().unwrap();
+    let script = "export DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE='correct horse'\n\
+        DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE=battery NOTARY_AUTH=staple ./x\n\
+        curl -u me:clip https://you:fastener@notary.docker.io/v2/\n";
+    write(folder.path(), "a.sh", script);
+    write(folder.path(), "Dockerfile", "ENV NOTARY_ROOT_PASSPHRASE paper\n");
+    for format in ["text", "json", "markdown", "sarif"] {
+        let shown = audit(folder.path(), &[".", "-o", format]).expect_status(3).stdout;
+        for secret in ["correct", "horse", "battery", "staple", "clip", "fastener", "paper"] {
+            assert!(!shown.contains(secret), "{secret} in {format}: {shown}");
+        }
+        assert!(shown.contains("DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE=***"), "{shown}");
+    }
+}
+
+#[test]
+fn a_file_that_is_one_line_of_uses_takes_no_more_than_a_moment() {
+    let folder = TempDir::new().unwrap();
+    for (name, part) in [
+        ("a.json", "\"trustPolicy\":{\"status\":\"disabled\"},"),
+        ("b.sh", "DOCKER_CONTENT_TRUST "),
+        ("c.yml", "echo \"$(docker trust sign\" 'x"),
+        ("d.yml", "notary:4443 enabled: "),
+        ("e.sh", "--disable-content-trust=false;"),
+    ] {
+        write(folder.path(), name, part.repeat(500_000 / part.len()));
+    }
+    write(folder.path(), "f.yml", " enabled: trust\n".repeat(30_000));
+    let start = std::time::Instant::now();
+    audit(folder.path(), &[".", "--fail-on", "never"]).expect_status(0);
+    assert!(start.elapsed().as_secs() < 40, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_machine_is_looked_at_by_its_variables_settings_keys_and_trust_data() {
+    let home = TempDir::new().unwrap();
+    let path = home.path();
+    let key = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nrole: root\n\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    write(path, ".docker/trust/private/601be0.key", key);
+    let targets = key.replace("role: root", "gun: docker.io/acme/app\nrole: targets");
+    write(path, ".docker/trust/private/tuf_keys/docker.io/acme/app/0a.key", targets);
+    write(path, ".docker/trust/tuf/docker.io/acme/app/metadata/root.json", "{}");
+    write(path, ".docker/config.json", "{\"auths\": {\"https://notary.docker.io\": {\"auth\": \"dTpw\"}}}\n");
+    write(path, ".docker/daemon.json", "{\"content-trust\": {\"mode\": \"enforced\"}}\n");
+    write(path, ".bashrc", "export DOCKER_CONTENT_TRUST=1\n");
+    write(path, ".notary/config.json", "{\"trust_dir\": \"~/.docker/trust\"}\n");
+    let run = Run::notation_kms()
+        .home(path)
+        .current_dir(path)
+        .env("DOCKER_CONTENT_TRUST", "1")
+        .env("DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE", "hunter2")
+        .env("NOTARY_TARGETS_PASSPHRASE", "hunter2");
+    let finished = run.args(["dct", "audit", "--host", "-o", "json"]).finish().expect_status(3);
+    assert!(!finished.stdout.contains("hunter2") && !finished.stdout.contains("dTpw"));
+    let report = json(&finished);
+    let root = path.to_str().unwrap();
+    let found: Vec<String> =
+        lines(&report).iter().map(|line| line.replace(root, "~")).filter(|line| !line.starts_with("/etc")).collect();
+    assert_eq!(
+        found,
+        [
+            "environment: DCT001",
+            "environment: DCT005",
+            "environment: DCT007",
+            "~/.bashrc:1: DCT001",
+            "~/.docker/config.json:1: DCT021",
+            "~/.docker/daemon.json:1: DCT027",
+            "~/.docker/trust/private/601be0.key: DCT025",
+            "~/.docker/trust/private/tuf_keys/docker.io/acme/app/0a.key: DCT025",
+            "~/.docker/trust/tuf: DCT026",
+            "~/.notary/config.json:1: DCT024",
+            "~/.notary/config.json:1: DCT028",
+        ]
+    );
+    let texts: Vec<&str> =
+        report["findings"].as_array().unwrap().iter().filter_map(|row| row["text"].as_str()).collect();
+    for text in ["DOCKER_CONTENT_TRUST=1", "NOTARY_TARGETS_PASSPHRASE=***", "private key, role root",
+        "private key, role targets of docker.io/acme/app", "trust data, repositories: 1"] {
+        assert!(texts.contains(&text), "{text}: {texts:?}");
+    }
+    let key_rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT025").unwrap();
+    assert!(key_rule["instead"].as_str().unwrap().contains("dct export --pin-root"));
+}
+
+#[test]
+fn a_machine_without_content_trust_is_clean() {
+    let home = TempDir::new().unwrap();
+    let run = Run::notation_kms().home(home.path()).env("DOCKER_CONFIG", home.path().join("none"));
+    let finished = run.args(["dct", "audit", "--host", "-o", "json"]).finish();
+    let found: Vec<String> =
+        lines(&json(&finished)).into_iter().filter(|line| !line.starts_with("/etc")).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn the_page_shows_the_table_of_rules_as_the_program_has_it() {
+    let table = audit(&corpus(), &["--rules", "-o", "markdown"]).expect_status(0).stdout;
+    assert!(table.lines().count() == rules().len() + 2, "{table}");
+    let page = include_str!("../docs/audit-content-trust.md");
+    let missing: Vec<&str> = table.lines().filter(|line| !page.lines().any(|other| other == *line)).collect();
+    assert!(missing.is_empty(), "docs/audit-content-trust.md lacks\n{}", missing.join("\n"));
+    let rows = page.lines().filter(|line| line.starts_with("| DCT")).count();
+    assert_eq!(rows, rules().len(), "the page has rows of rules that are gone");
+}

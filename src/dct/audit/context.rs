@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::text::Lines;
+use super::{kind::Kind, text::Lines};
 use crate::limits;
 
 /// A pattern, and what else has to hold. Patterns see a text without comments.
@@ -21,6 +21,8 @@ pub(super) struct Condition {
     within: Option<&'static str>,
     /// Only in files whose path holds this.
     path: Option<&'static str>,
+    /// Not in the sources of programs.
+    no_programs: bool,
 }
 
 impl Condition {
@@ -33,7 +35,12 @@ impl Condition {
             unless_below: None,
             within: None,
             path: None,
+            no_programs: false,
         }
+    }
+
+    pub(super) const fn no_programs(self) -> Self {
+        Self { no_programs: true, ..self }
     }
 
     pub(super) const fn unless(self, pattern: &'static str) -> Self {
@@ -70,6 +77,7 @@ pub(super) struct Conditions {
     unless_below: Option<Regex>,
     within: Option<Regex>,
     path: Option<Regex>,
+    no_programs: bool,
 }
 
 impl Conditions {
@@ -82,12 +90,14 @@ impl Conditions {
             unless_below: compile(condition.unless_below)?,
             within: compile(condition.within)?,
             path: compile(condition.path)?,
+            no_programs: condition.no_programs,
         })
     }
 
     /// Whether what is asked of a whole file holds.
-    pub(super) fn hold_in(&self, path: &str, masked: &str) -> bool {
-        self.path.as_ref().is_none_or(|pattern| pattern.is_match(path))
+    pub(super) fn hold_in(&self, kind: &Kind, path: &str, masked: &str) -> bool {
+        !(self.no_programs && kind.is_program)
+            && self.path.as_ref().is_none_or(|pattern| pattern.is_match(path))
             && self.within.as_ref().is_none_or(|pattern| pattern.is_match(masked))
     }
 

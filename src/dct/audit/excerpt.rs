@@ -13,6 +13,7 @@ pub(super) struct Excerpts {
     secrets: Regex,
     references: Regex,
     logins: Regex,
+    addresses: Regex,
 }
 
 impl Excerpts {
@@ -27,8 +28,9 @@ impl Excerpts {
             references: Regex::new(
                 r#"^["']?(?:\$\{?\w+\}?|\$\(\w+\)|\$\{\{[^}]*\}\}|\{\{[^}]*|%\w+%|credentials\(.*|null|true|false)["']?$"#,
             )?,
+            addresses: Regex::new(r"(://[^/\s:@]+:)[^@\s/]+@")?,
             logins: Regex::new(
-                r"(?i)(://[^/\s:@]+:|\s(?:-u|--user)[ =]*[^\s:]+:|authorization:\s*\w+\s+)([^@\s]+)",
+                r#"(?i)(\s(?:-u|--user)[ =]*[^\s:]+:|authorization:\s*\w+\s+)([^\s"']+)"#,
             )?,
         })
     }
@@ -53,7 +55,8 @@ impl Excerpts {
             }
         };
         let text = self.secrets.replace_all(text, hide);
-        self.logins.replace_all(&text, hide).into_owned()
+        let text = self.logins.replace_all(&text, hide);
+        self.addresses.replace_all(&text, format!("${{1}}{HIDDEN}@")).into_owned()
     }
 }
 
@@ -105,6 +108,7 @@ mod tests {
                 "curl -u me:pw https://a:b@notary.docker.io",
                 "curl -u me:*** https://a:***@notary.docker.io",
             ),
+            ("https://notary.example.com:4443/a", "https://notary.example.com:4443/a"),
             ("author: Bob", "author: Bob"),
         ];
         let excerpts = Excerpts::new().unwrap();

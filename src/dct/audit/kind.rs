@@ -17,6 +17,10 @@ pub(super) struct Kind {
     pub(super) is_yaml: bool,
     /// `FROM` names an image.
     pub(super) is_dockerfile: bool,
+    /// Says what is to be run, in which images.
+    pub(super) is_configuration: bool,
+    /// The source of a program, in which names are data more often than not.
+    pub(super) is_program: bool,
 }
 
 const HASH: Kind = Kind {
@@ -28,13 +32,22 @@ const HASH: Kind = Kind {
     has_docstrings: false,
     is_yaml: false,
     is_dockerfile: false,
+    is_configuration: false,
+    is_program: false,
 };
-const YAML: Kind =
-    Kind { blocks: &[("{{/*", "*/"), ("{{- /*", "*/"), ("{#", "#}")], is_yaml: true, ..HASH };
+const YAML: Kind = Kind {
+    blocks: &[("{{/*", "*/"), ("{{- /*", "*/"), ("{#", "#}")],
+    is_yaml: true,
+    is_configuration: true,
+    ..HASH
+};
 const DOCKERFILE: Kind = Kind { is_dockerfile: true, ..HASH };
-const PYTHON: Kind = Kind { has_docstrings: true, ..HASH };
-const HCL: Kind = Kind { comments: &["#", "//"], blocks: &[("/*", "*/")], ..HASH };
+const PYTHON: Kind = Kind { has_docstrings: true, is_program: true, ..HASH };
+const HCL: Kind =
+    Kind { comments: &["#", "//"], blocks: &[("/*", "*/")], is_configuration: true, ..HASH };
 const SLASHES: Kind = Kind { comments: &["//"], own_line: &["#"], blocks: &[("/*", "*/")], ..HASH };
+const PIPELINE: Kind = Kind { is_configuration: true, ..SLASHES };
+const PROGRAM: Kind = Kind { is_program: true, ..SLASHES };
 const POWERSHELL: Kind = Kind { blocks: &[("<#", "#>")], continuation: '`', ..HASH };
 const BATCH: Kind = Kind {
     comments: &[],
@@ -62,11 +75,6 @@ const ENDINGS: &[(&[&str], Kind)] = &[
     (&["sql", "lua", "hs"], DASHES),
     (
         &[
-            "bicep",
-            "bicepparam",
-            "groovy",
-            "gradle",
-            "jenkinsfile",
             "js",
             "mjs",
             "cjs",
@@ -98,8 +106,9 @@ const ENDINGS: &[(&[&str], Kind)] = &[
             "css",
             "scss",
         ],
-        SLASHES,
+        PROGRAM,
     ),
+    (&["bicep", "bicepparam", "groovy", "gradle", "jenkinsfile"], PIPELINE),
 ];
 
 /// Endings of what people read.
@@ -107,6 +116,9 @@ const DOCUMENTATION: &[&str] = &[
     "md", "markdown", "mdown", "mdx", "rst", "adoc", "asciidoc", "asc", "txt", "text", "org",
     "textile", "pod", "tex", "rtf", "po", "pot", "ipynb", "svg", "diff", "patch", "log",
 ];
+
+/// Folders of what shells offer to type.
+const COMPLETIONS: [&str; 3] = ["completion", "completions", "bash_completion.d"];
 
 /// Names, without ending, of what people read, and of lists of names.
 const DOCUMENTATION_NAMES: &[&str] = &[
@@ -135,6 +147,10 @@ const DOCUMENTATION_NAMES: &[&str] = &[
 impl Kind {
     /// Of the file at `path`; `None`: documentation.
     pub(super) fn of(path: &str, text: &str) -> Option<Self> {
+        let mut folders = path.split(['/', '\\']);
+        if folders.any(|folder| COMPLETIONS.contains(&folder)) {
+            return None;
+        }
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase();
         if name == "cmakelists.txt" {
             return Some(HASH);
@@ -150,7 +166,7 @@ impl Kind {
         }
         let by_name = match stem {
             "dockerfile" | "containerfile" => Some(DOCKERFILE),
-            "jenkinsfile" => Some(SLASHES),
+            "jenkinsfile" => Some(PIPELINE),
             _ => None,
         };
         let by_ending = ENDINGS.iter().find(|(endings, _)| endings.contains(&ending));
@@ -163,7 +179,7 @@ impl Kind {
         let first = text.lines().next().unwrap_or_default();
         match first.strip_prefix("#!") {
             Some(program) if program.contains("python") => PYTHON,
-            Some(program) if program.contains("node") || program.contains("groovy") => SLASHES,
+            Some(program) if program.contains("node") || program.contains("groovy") => PIPELINE,
             Some(program) if program.contains("pwsh") => POWERSHELL,
             _ if first.trim_start().starts_with("<?xml") => MARKUP,
             _ => HASH,
@@ -183,9 +199,11 @@ mod tests {
             ("build/Dockerfile", "", Some(DOCKERFILE)),
             ("Dockerfile.release", "", Some(DOCKERFILE)),
             ("release.Dockerfile", "", Some(DOCKERFILE)),
-            ("Jenkinsfile", "", Some(SLASHES)),
-            ("Jenkinsfile.nightly", "", Some(SLASHES)),
-            ("main.bicep", "", Some(SLASHES)),
+            ("Jenkinsfile", "", Some(PIPELINE)),
+            ("Jenkinsfile.nightly", "", Some(PIPELINE)),
+            ("main.bicep", "", Some(PIPELINE)),
+            ("main.go", "", Some(PROGRAM)),
+            ("contrib/completion/bash/docker", "", None),
             ("Makefile", "", Some(HASH)),
             (".env", "", Some(HASH)),
             ("release", "#!/usr/bin/env python3\n", Some(PYTHON)),

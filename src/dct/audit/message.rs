@@ -45,7 +45,7 @@ impl Messages {
             )?,
             prose: Regex::new(&format!(r#"^\s*(?:-\s+)?["']?(?:{PROSE}|name)["']?\s*:\s+"#))?,
             quoted_prose: Regex::new(&format!(
-                r#"(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'[^']*')"#
+                r#"(?:(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*|\b(?:errors?\.\w+|\w*(?:Error|Exception)f?)\(\s*)("(?:[^"\\]|\\.)*"|'[^']*')"#
             ))?,
             block: Regex::new(&format!(
                 r#"^\s*(?:-\s+)?["']?(?:{PROSE})["']?\s*:\s*[|>][-+0-9]*\s*$"#
@@ -268,6 +268,7 @@ mod tests {
             ("Dockerfile", format!("RUN echo \"{USE}\"")),
             ("a.ps1", format!("Write-Host \"{USE}\"")),
             ("a.go", format!("\tfmt.Println(\"{USE}\")")),
+            ("a.go", format!("\treturn errors.New(\"run {USE}\")")),
         ];
         for (path, text) in cases {
             assert!(!is_seen(path, &text), "{path}: {text}");

@@ -128,7 +128,7 @@ impl Auditor {
         let mut places = BTreeSet::new();
         let searches = if self.hints.is_match(original) { self.searches.as_slice() } else { &[] };
         for search in searches {
-            self.places(search, path, &masked, &lines, &mut places);
+            self.places(search, (path, &kind), &masked, &lines, &mut places);
         }
         if let Some(rule) = rules::official_images() {
             for at in self.images.places(&kind, &masked) {
@@ -157,7 +157,7 @@ impl Auditor {
     fn places(
         &self,
         search: &Search,
-        path: &str,
+        (path, kind): (&str, &Kind),
         masked: &str,
         lines: &Lines<'_>,
         places: &mut BTreeSet<Place>,
@@ -166,7 +166,7 @@ impl Auditor {
         // Asked once a file, and only of files in which there is something.
         let is_elsewhere = match &search.kind {
             SearchKind::Text(conditions) => {
-                found.peek().is_some() && !conditions.hold_in(path, masked)
+                found.peek().is_some() && !conditions.hold_in(kind, path, masked)
             }
             SearchKind::Variable(_) => false,
         };

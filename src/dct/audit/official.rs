@@ -44,7 +44,7 @@ impl OfficialImages {
             )?,
             stage: Regex::new(r"(?im)^[ \t]*FROM[ \t]+.*[ \t]AS[ \t]+(\S+)")?,
             setting: Regex::new(
-                r#"(?m)(?:^|[\s{,-])["']?(?:image|container|base_image|baseImage)["']?[ \t]*[:=][ \t]*(?:\r?\n[ \t]+(?:name|image)[ \t]*:[ \t]*)?["']?([^\s"',}]+)|docker://([^\s"']+)"#,
+                r#"(?m)(?:^|[\s{,-])["']?(?:image|container|base_image|baseImage)["']?[ \t]*(?:[:=][ \t]*|[ \t]["'])(?:\r?\n[ \t]+(?:name|image)[ \t]*:[ \t]*)?["']?([^\s"',}]+)|docker://([^\s"']+)"#,
             )?,
             pull: Regex::new(
                 r"\bdocker[ \t]+(?:image[ \t]+|container[ \t]+)?(?:pull|run|create)\b([^\n;&|]*)",
@@ -67,7 +67,7 @@ impl OfficialImages {
             let images = images.filter(|image| !stages.contains(image.as_str()));
             found
                 .extend(images.filter(|image| self.is_official(image.as_str())).map(|i| i.start()));
-        } else {
+        } else if kind.is_configuration {
             let images = self.setting.captures_iter(masked);
             let images = images.filter_map(|setting| setting.get(1).or_else(|| setting.get(2)));
             found

@@ -536,7 +536,7 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "keep it running until notation-kms dct export --all and the migration are done, then remove it with its database",
         finds: &[Find::Text(
             text(r"(?i)\bnotary[-_](?:server|signer)(?:\b|-)|\bnotary:(?:server|signer)\b")
-                .unless_line(r"://|NOTARY_S(?:ERVER|IGNER)_|DOCKER_CONTENT_TRUST_SERVER"),
+                .unless_line(r"://|NOTARY_S(?:ERVER|IGNER)_|DOCKER_CONTENT_TRUST_SERVER").no_programs(),
         )],
     },
     Rule {

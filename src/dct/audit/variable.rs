@@ -45,6 +45,7 @@ pub(super) struct Variables {
     called: Regex,
     task_value: Regex,
     plain: Regex,
+    itself: Regex,
     ends: Regex,
 }
 
@@ -77,6 +78,7 @@ impl Variables {
             )?,
             called: Regex::new(r#"^["']\s*,\s*"#)?,
             task_value: Regex::new(r"^(?:[^\]\n]*\]|::)")?,
+            itself: Regex::new(r#"^["']?\s*[:=]\s*["']?\$\{?DOCKER_CONTENT_TRUST\b"#)?,
             plain: Regex::new(r#"(?i)^["']?(?:1|true|t|yes|on|\$)"#)?,
             ends: Regex::new(r#"^["']?\s*(?:$|[;&|,\])}]|\s[&|;])"#)?,
         })
@@ -115,7 +117,8 @@ impl Variables {
             return Some(value_of(value_at(line.trim_start())));
         }
         if let Some(used) = self.assigned(line, after) {
-            return Some(used);
+            // What is only handed on is what it was.
+            return Some(if self.itself.is_match(line) { Use::Read } else { used });
         }
         let is_handed_on =
             self.handed_on.is_match(before) && (line.starts_with(' ') || self.ends.is_match(line));
