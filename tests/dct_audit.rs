@@ -147,7 +147,8 @@ fn images_of_dockers_own_count_only_where_content_trust_is_on() {
     write(folder.path(), "ci.sh", "docker build --disable-content-trust=false .\n");
     let report = json(&audit(folder.path(), &[".", "-o", "json"]).expect_status(3));
     assert_eq!(lines(&report), ["Dockerfile:1: DCT038", "ci.sh:1: DCT015"]);
-    let rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT038").unwrap();
+    let rule =
+        report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT038").unwrap();
     let instead = rule["instead"].as_str().unwrap();
     assert!(instead.contains("pin the digest") && instead.contains("mirror"), "{instead}");
     assert!(rule["why"].as_str().unwrap().contains("no successor"));
@@ -160,7 +161,9 @@ fn what_git_ignores_its_own_folder_links_and_binaries_are_not_read() {
     let folder = TempDir::new().unwrap();
     let path = folder.path();
     let line = "docker trust sign a\n";
-    for name in ["kept.sh", ".hidden/kept.sh", "build/out.sh", ".git/hooks/pre-push", "a/b.tmp", "a/c.sh"] {
+    for name in
+        ["kept.sh", ".hidden/kept.sh", "build/out.sh", ".git/hooks/pre-push", "a/b.tmp", "a/c.sh"]
+    {
         write(path, name, line);
     }
     write(path, ".gitignore", "build/\n");
@@ -206,7 +209,7 @@ fn a_folder_that_cannot_be_read_leaves_the_audit_incomplete() {
     let folder = TempDir::new().unwrap();
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).unwrap();
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     // Whoever may read everything cannot be kept out.
     if fs::read_dir(&closed).is_err() {
         let report = audit(folder.path(), &[".", "-o", "json"]).expect_status(9);
@@ -233,14 +236,26 @@ fn the_exit_code_says_whether_there_is_something_of_that_severity() {
 #[test]
 fn the_text_says_where_what_why_and_what_instead() {
     let folder = TempDir::new().unwrap();
-    write(folder.path(), "ci.yml", "steps:\n  - run: docker trust sign acme/app:1\n  - run: docker trust sign acme/b:1\n");
+    write(
+        folder.path(),
+        "ci.yml",
+        "steps:\n  - run: docker trust sign acme/app:1\n  - run: docker trust sign acme/b:1\n",
+    );
     let text = audit(folder.path(), &["."]).expect_status(3).stdout;
     let expected = "ci.yml:2: error DCT010: - run: docker trust sign acme/app:1\n\
         ci.yml:3: error DCT010: - run: docker trust sign acme/b:1\n\n\
         DCT010 (error): docker trust sign\n  why: ";
     assert!(text.starts_with(expected), "{text}");
-    assert!(text.contains("\n  when: for Docker Hub 8 December 2026") && text.contains("\n  instead: notation sign"));
-    assert!(text.ends_with("\n\n2 uses of Docker Content Trust in 1 of 1 file: 2 errors, 0 warnings, 0 notes\n"), "{text}");
+    assert!(
+        text.contains("\n  when: for Docker Hub 8 December 2026")
+            && text.contains("\n  instead: notation sign")
+    );
+    assert!(
+        text.ends_with(
+            "\n\n2 uses of Docker Content Trust in 1 of 1 file: 2 errors, 0 warnings, 0 notes\n"
+        ),
+        "{text}"
+    );
     let none = TempDir::new().unwrap();
     write(none.path(), "ci.yml", "steps: []\n");
     let text = audit(none.path(), &["."]).expect_status(0).stdout;
@@ -249,7 +264,8 @@ fn the_text_says_where_what_why_and_what_instead() {
 
 #[test]
 fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
-    let schema = fs::read(corpus().with_file_name("sarif").join("sarif-schema-2.1.0.json")).unwrap();
+    let schema =
+        fs::read(corpus().with_file_name("sarif").join("sarif-schema-2.1.0.json")).unwrap();
     let schema: Value = serde_json::from_slice(&schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let tree = corpus().with_file_name("audit-tree").join("tree");
@@ -336,7 +352,11 @@ fn a_machine_is_looked_at_by_its_variables_settings_keys_and_trust_data() {
     let targets = key.replace("role: root", "gun: docker.io/acme/app\nrole: targets");
     write(path, ".docker/trust/private/tuf_keys/docker.io/acme/app/0a.key", targets);
     write(path, ".docker/trust/tuf/docker.io/acme/app/metadata/root.json", "{}");
-    write(path, ".docker/config.json", "{\"auths\": {\"https://notary.docker.io\": {\"auth\": \"dTpw\"}}}\n");
+    write(
+        path,
+        ".docker/config.json",
+        "{\"auths\": {\"https://notary.docker.io\": {\"auth\": \"dTpw\"}}}\n",
+    );
     write(path, ".docker/daemon.json", "{\"content-trust\": {\"mode\": \"enforced\"}}\n");
     write(path, ".bashrc", "export DOCKER_CONTENT_TRUST=1\n");
     write(path, ".notary/config.json", "{\"trust_dir\": \"~/.docker/trust\"}\n");
@@ -350,31 +370,44 @@ fn a_machine_is_looked_at_by_its_variables_settings_keys_and_trust_data() {
     assert!(!finished.stdout.contains("hunter2") && !finished.stdout.contains("dTpw"));
     let report = json(&finished);
     let root = path.to_str().unwrap();
-    let found: Vec<String> =
-        lines(&report).iter().map(|line| line.replace(root, "~")).filter(|line| !line.starts_with("/etc")).collect();
+    let found: Vec<String> = lines(&report)
+        .iter()
+        .map(|line| line.replace(root, "~"))
+        .filter(|line| !line.starts_with("/etc"))
+        .collect();
     assert_eq!(
         found,
         [
-            "environment: DCT001",
-            "environment: DCT005",
-            "environment: DCT007",
             "~/.bashrc:1: DCT001",
             "~/.docker/config.json:1: DCT021",
             "~/.docker/daemon.json:1: DCT027",
             "~/.docker/trust/private/601be0.key: DCT025",
             "~/.docker/trust/private/tuf_keys/docker.io/acme/app/0a.key: DCT025",
             "~/.docker/trust/tuf: DCT026",
-            "~/.notary/config.json:1: DCT024",
             "~/.notary/config.json:1: DCT028",
+            "~/.notary/config.json:1: DCT024",
+            "environment: DCT001",
+            "environment: DCT005",
+            "environment: DCT007",
         ]
     );
-    let texts: Vec<&str> =
-        report["findings"].as_array().unwrap().iter().filter_map(|row| row["text"].as_str()).collect();
-    for text in ["DOCKER_CONTENT_TRUST=1", "NOTARY_TARGETS_PASSPHRASE=***", "private key, role root",
-        "private key, role targets of docker.io/acme/app", "trust data, repositories: 1"] {
+    let texts: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|row| row["text"].as_str())
+        .collect();
+    for text in [
+        "DOCKER_CONTENT_TRUST=1",
+        "NOTARY_TARGETS_PASSPHRASE=***",
+        "private key, role root",
+        "private key, role targets of docker.io/acme/app",
+        "trust data, repositories: 1",
+    ] {
         assert!(texts.contains(&text), "{text}: {texts:?}");
     }
-    let key_rule = report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT025").unwrap();
+    let key_rule =
+        report["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == "DCT025").unwrap();
     assert!(key_rule["instead"].as_str().unwrap().contains("dct export --pin-root"));
 }
 
@@ -393,7 +426,8 @@ fn the_page_shows_the_table_of_rules_as_the_program_has_it() {
     let table = audit(&corpus(), &["--rules", "-o", "markdown"]).expect_status(0).stdout;
     assert!(table.lines().count() == rules().len() + 2, "{table}");
     let page = include_str!("../docs/audit-content-trust.md");
-    let missing: Vec<&str> = table.lines().filter(|line| !page.lines().any(|other| other == *line)).collect();
+    let missing: Vec<&str> =
+        table.lines().filter(|line| !page.lines().any(|other| other == *line)).collect();
     assert!(missing.is_empty(), "docs/audit-content-trust.md lacks\n{}", missing.join("\n"));
     let rows = page.lines().filter(|line| line.starts_with("| DCT")).count();
     assert_eq!(rows, rules().len(), "the page has rows of rules that are gone");

@@ -363,6 +363,7 @@ impl Samples {
             self.dct(("dct-inspect", what), home.path(), &pinned, status);
         }
         self.odd_trust_data();
+        self.uses_of_content_trust();
     }
 
     /// A tag with two digests, a rotated root, a delegation that is not published, a file that is not there.
@@ -381,6 +382,19 @@ impl Samples {
         let export = ["export", "--from-raw", "raw", GUN];
         self.dct(("dct-export", "something is missing"), home.path(), &export, 3);
         self.dct(("dct-inspect", "odd"), home.path(), &["inspect", "dct-archive"], 3);
+    }
+
+    /// Lines and a variable, a file that is too large, and nothing.
+    fn uses_of_content_trust(&mut self) {
+        let home = TempDir::new().unwrap();
+        self.dct(("dct-audit", "nothing"), home.path(), &["audit", "."], 0);
+        self.dct(("dct-audit", "rules"), home.path(), &["audit", "--rules"], 0);
+        fs::write(home.path().join("a.sh"), "docker trust sign acme/app:1\n").unwrap();
+        fs::write(home.path().join("dump.sql"), "x".repeat(9 * 1024 * 1024)).unwrap();
+        self.dct(("dct-audit", "lines"), home.path(), &["audit", "."], 3);
+        fs::create_dir_all(home.path().join(".docker/trust/private")).unwrap();
+        fs::write(home.path().join(".docker/trust/private/0a.key"), "role: root\n").unwrap();
+        self.dct(("dct-audit", "a machine"), home.path(), &["audit", "--host"], 3);
     }
 
     fn dct(&mut self, form: (&'static str, &str), home: &Path, words: &[&str], status: i32) {
