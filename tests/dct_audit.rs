@@ -187,6 +187,19 @@ fn what_git_ignores_its_own_folder_links_and_binaries_are_not_read() {
 }
 
 #[test]
+fn a_gitignore_above_counts_within_its_repository_and_not_beyond() {
+    let home = TempDir::new().unwrap();
+    write(home.path(), ".gitignore", "*\n");
+    write(home.path(), "src/app/ci.sh", "docker trust sign a\n");
+    let app = home.path().join("src/app");
+    assert_eq!(lines(&json(&audit(&app, &[".", "-o", "json"]))), ["ci.sh:1: DCT010"]);
+    fs::create_dir(home.path().join(".git")).unwrap();
+    assert!(lines(&json(&audit(&app, &[".", "-o", "json"]))).is_empty());
+    fs::create_dir(app.join(".git")).unwrap();
+    assert_eq!(lines(&json(&audit(&app, &[".", "-o", "json"]))), ["ci.sh:1: DCT010"]);
+}
+
+#[test]
 fn what_is_passed_over_is_told_and_what_cannot_be_read_fails() {
     let folder = TempDir::new().unwrap();
     let big = vec![b'x'; 8 * 1024 * 1024 + 1];
@@ -334,10 +347,13 @@ fn a_file_that_is_one_line_of_uses_takes_no_more_than_a_moment() {
         ("c.yml", "echo \"$(docker trust sign\" 'x"),
         ("d.yml", "notary:4443 enabled: "),
         ("e.sh", "--disable-content-trust=false;"),
+        ("g.js", "trust/*"),
+        ("h.tf", "trust /* '\""),
     ] {
-        write(folder.path(), name, part.repeat(500_000 / part.len()));
+        write(folder.path(), name, part.repeat(200_000 / part.len()));
     }
-    write(folder.path(), "f.yml", " enabled: trust\n".repeat(30_000));
+    write(folder.path(), "f.yml", " enabled: trust\n".repeat(10_000));
+    write(folder.path(), "i.sh", "cat <<EOF\n".repeat(20_000) + "trust");
     let start = std::time::Instant::now();
     audit(folder.path(), &[".", "--fail-on", "never"]).expect_status(0);
     assert!(start.elapsed().as_secs() < 40, "{:?}", start.elapsed());

@@ -36,11 +36,12 @@ const HASH: Kind = Kind {
     is_program: false,
 };
 const YAML: Kind = Kind {
-    blocks: &[("{{/*", "*/"), ("{{- /*", "*/"), ("{#", "#}")],
+    blocks: &[("{{/*", "*/"), ("{{- /*", "*/")],
     is_yaml: true,
     is_configuration: true,
     ..HASH
 };
+const JINJA: Kind = Kind { blocks: &[("{#", "#}")], ..YAML };
 const DOCKERFILE: Kind = Kind { is_dockerfile: true, ..HASH };
 const PYTHON: Kind = Kind { has_docstrings: true, is_program: true, ..HASH };
 const HCL: Kind =
@@ -63,7 +64,8 @@ const JSON: Kind = Kind { comments: &[], own_line: &["//", "#"], ..HASH };
 
 /// Kinds by the ending of a name, in small letters.
 const ENDINGS: &[(&[&str], Kind)] = &[
-    (&["yml", "yaml", "tpl", "gotmpl", "j2", "jinja", "jinja2"], YAML),
+    (&["yml", "yaml", "tpl", "gotmpl"], YAML),
+    (&["j2", "jinja", "jinja2"], JINJA),
     (&["json", "webmanifest"], JSON),
     (&["tf", "tfvars", "hcl", "nomad", "pkr"], HCL),
     (&["dockerfile", "containerfile"], DOCKERFILE),

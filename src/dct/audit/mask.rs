@@ -3,6 +3,9 @@
 
 use super::{kind::Kind, message::Messages};
 
+/// What begins and ends documentation in Python.
+const DOCSTRINGS: [&str; 2] = ["\"\"\"", "'''"];
+
 /// What knows the parts of a text that do nothing.
 #[derive(Debug)]
 pub(super) struct Masks {
@@ -16,8 +19,10 @@ impl Masks {
 
     /// A text of the same length. A line that goes on in the next has a space where it ends.
     pub(super) fn apply(&self, kind: &Kind, text: &str) -> String {
-        let mut comments =
-            Comments { kind, closer: None, masked: String::with_capacity(text.len()) };
+        let masked = String::with_capacity(text.len());
+        let closers = kind.blocks.iter().map(|(_, closer)| *closer).chain(DOCSTRINGS);
+        let last = closers.filter_map(|closer| Some((closer, text.rfind(closer)?))).collect();
+        let mut comments = Comments { kind, last, closer: None, masked };
         for line in text.split_inclusive('\n') {
             comments.line(line);
         }
@@ -28,6 +33,8 @@ impl Masks {
 /// Goes through a text by line, and knows which block comment it is in.
 struct Comments<'k> {
     kind: &'k Kind,
+    /// Where the last end of each kind of comment stands.
+    last: Vec<(&'static str, usize)>,
     /// What ends the block that is open.
     closer: Option<&'static str>,
     masked: String,
@@ -46,9 +53,10 @@ impl Comments<'_> {
             {
                 return blank(&mut self.masked, line);
             }
-            let docstring =
-                ["\"\"\"", "'''"].into_iter().find(|quotes| content.starts_with(quotes));
-            if let Some(quotes) = docstring.filter(|_| self.kind.has_docstrings) {
+            let docstring = DOCSTRINGS.into_iter().find(|quotes| content.starts_with(quotes));
+            if let Some(quotes) =
+                docstring.filter(|quotes| self.kind.has_docstrings && self.is_closed(quotes))
+            {
                 let indent = line.len().saturating_sub(content.len());
                 let (before, rest) = line
                     .split_at_checked(indent.saturating_add(quotes.len()))
@@ -59,6 +67,12 @@ impl Comments<'_> {
             }
         }
         self.rest_of_line(line);
+    }
+
+    /// Whether there is an end to a comment that begins here: one without would hide the whole rest.
+    fn is_closed(&self, closer: &str) -> bool {
+        let after = self.masked.len().saturating_add(closer.len());
+        self.last.iter().any(|(other, last)| *other == closer && *last >= after)
     }
 
     fn rest_of_line(&mut self, line: &str) {
@@ -77,8 +91,11 @@ impl Comments<'_> {
                 continue;
             }
             if quote.is_none() {
-                if let Some((opener, closer)) =
-                    self.kind.blocks.iter().find(|(opener, _)| rest.starts_with(opener))
+                if let Some((opener, closer)) = self
+                    .kind
+                    .blocks
+                    .iter()
+                    .find(|(opener, closer)| rest.starts_with(opener) && self.is_closed(closer))
                 {
                     let (gone, kept) = rest.split_at_checked(opener.len()).unwrap_or((rest, ""));
                     blank(&mut self.masked, gone);
@@ -163,6 +180,8 @@ mod tests {
             ("a.bat", "rem a\n:: b\nset c=1", "\n\nset c=1"),
             ("a.py", "\"\"\"a\nb\"\"\"\nc = '''d'''", "\n\nc = '''d'''"),
             ("a.xml", "<a><!-- b\nc --></a>", "<a>\n     </a>"),
+            ("a.js", "a = /[/*]/\nb", "a = /[/*]/\nb"),
+            ("a.yml", "a: ${#b}\nc # d", "a: ${#b}\nc"),
             ("Jenkinsfile", "sh '''\n  # a\n  b // c\n'''", "sh '''\n\n  b\n'''"),
         ];
         for (path, text, expected) in cases {

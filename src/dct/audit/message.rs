@@ -3,6 +3,8 @@
 //! A text that is written to a file or given to another program is used, and stays; so does what a shell runs
 //! inside a text.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use super::{
@@ -57,7 +59,8 @@ impl Messages {
     pub(super) fn mask(&self, kind: &Kind, text: &str) -> String {
         let mut masked = String::with_capacity(text.len());
         let mut inside: Option<Inside> = None;
-        for line in text.split_inclusive('\n') {
+        let ends = here_ends(text);
+        for (number, line) in text.split_inclusive('\n').enumerate() {
             if let Some(open) = &inside {
                 if open.goes_on(line) {
                     blank(&mut masked, line);
@@ -65,8 +68,11 @@ impl Messages {
                 }
                 inside = None;
             }
-            if let Some(found) = self.here.captures(line).and_then(|found| found.get(1)) {
-                inside = Some(Inside::Here(found.as_str().to_owned()));
+            let here = self.here.captures(line).and_then(|found| found.get(1));
+            // One without an end would hide the whole rest.
+            let here = here.filter(|word| ends.get(word.as_str()).is_some_and(|end| *end > number));
+            if let Some(word) = here {
+                inside = Some(Inside::Here(word.as_str().to_owned()));
                 blank(&mut masked, line);
             } else if kind.is_yaml && self.block.is_match(line) {
                 inside = Some(Inside::Block(indent(line)));
@@ -143,6 +149,19 @@ impl Inside {
             Self::Block(depth) => line.trim().is_empty() || indent(line) > *depth,
         }
     }
+}
+
+/// The last line on which each word stands alone, where there are here-documents.
+fn here_ends(text: &str) -> BTreeMap<&str, usize> {
+    if !text.contains("<<") {
+        return BTreeMap::new();
+    }
+    let lines = text.lines().enumerate();
+    lines.map(|(number, line)| (line.trim(), number)).filter(|(line, _)| is_word(line)).collect()
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 fn indent(line: &str) -> usize {
@@ -285,6 +304,7 @@ mod tests {
             ("a.sh", format!("echo '{USE}' | sh")),
             ("a.sh", format!("cat <<EOF > sign.sh\n{USE}\nEOF\n")),
             ("a.sh", format!("cat <<EOF\nx\nEOF\n{USE}\n")),
+            ("a.sh", format!("cat <<EOF\n{USE}\n")),
             ("a.yml", format!("  - run: {USE}")),
             ("a.yml", format!("  description: |\n    x\n  run: {USE}")),
             ("a.yml", format!("  - name: x\n    run: |\n      {USE}")),

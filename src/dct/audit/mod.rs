@@ -10,6 +10,7 @@ mod kind;
 mod mask;
 mod message;
 mod official;
+mod rule;
 mod rules;
 mod text;
 mod variable;
@@ -25,11 +26,12 @@ use excerpt::Excerpts;
 use kind::Kind;
 use mask::Masks;
 use official::OfficialImages;
-use rules::{Find, Uses};
+use rule::{Find, Uses};
 use text::{Lines, Text};
 use variable::Variables;
 
-pub(crate) use rules::{RULES, Rule, Severity};
+pub(crate) use rule::{Rule, Severity};
+pub(crate) use rules::RULES;
 
 /// Most files of most trees hold none of these, and nothing else is done with them.
 const HINTS: &str = r"(?i)trust|notary|AcrImageSigner|6cef56e8-d556|CKV_AZURE_164|CIS-DI-0005|check_4_5|cis-docker|docker-bench|role: |_type";
@@ -120,7 +122,7 @@ impl Auditor {
         let Some(kind) = Kind::of(path, original) else {
             return Audited::Documentation;
         };
-        if !self.hints.is_match(original) && !self.images.may_be_in(original) {
+        if !self.hints.is_match(original) && !OfficialImages::may_be_in(&kind, original) {
             return Audited::Text { findings: Vec::new(), more: 0 };
         }
         let masked = self.masks.apply(&kind, original);

@@ -31,13 +31,11 @@ pub(super) struct OfficialImages {
     stage: Regex,
     setting: Regex,
     pull: Regex,
-    hints: Regex,
 }
 
 impl OfficialImages {
     pub(super) fn new() -> Result<Self, regex::Error> {
         Ok(Self {
-            hints: Regex::new(r"(?i)\bfrom\b|image|container|docker")?,
             names: NAMES.split_whitespace().collect(),
             from: Regex::new(
                 r"(?im)^[ \t]*(?:FROM[ \t]+(?:--platform=\S+[ \t]+)?|COPY[ \t]+(?:--\S+[ \t]+)*--from=)(\S+)",
@@ -53,8 +51,8 @@ impl OfficialImages {
     }
 
     /// Whether a text may name any image at all.
-    pub(super) fn may_be_in(&self, text: &str) -> bool {
-        self.hints.is_match(text)
+    pub(super) fn may_be_in(kind: &Kind, text: &str) -> bool {
+        kind.is_dockerfile || kind.is_configuration || text.contains("docker")
     }
 
     /// Where a text names an official image that it does not pin.

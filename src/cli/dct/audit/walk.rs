@@ -75,6 +75,7 @@ impl<'a> Walk<'a> {
 
     fn entries(&self, root: &Path) -> ignore::Walk {
         let honours = !self.no_ignore;
+        let is_repository = is_in_repository(root);
         WalkBuilder::new(root)
             // CI files are hidden ones.
             .hidden(false)
@@ -82,10 +83,11 @@ impl<'a> Walk<'a> {
             // What is told must not depend on who asks: neither on somebody's own excludes nor on a checkout.
             .git_global(false)
             .ignore(false)
-            .require_git(false)
+            // Git's own rule, by which a repository ends where it begins; a folder that is none has its files too.
+            .require_git(is_repository)
             .git_ignore(honours)
             .git_exclude(honours)
-            .parents(honours)
+            .parents(honours && is_repository)
             .sort_by_file_name(OsStr::cmp)
             .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
             .build()
@@ -163,6 +165,13 @@ impl<'a> Walk<'a> {
         passed_over.dedup();
         Report { files: self.files, findings, omitted: self.omitted, rules, passed_over }
     }
+}
+
+/// Whether a folder belongs to a repository, so that what stands above it counts. A stray .gitignore in a home
+/// folder would hide everything below.
+fn is_in_repository(root: &Path) -> bool {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    root.ancestors().any(|folder| folder.join(".git").exists())
 }
 
 /// A path as it is told: with `/`, and without `./`.
