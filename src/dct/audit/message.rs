@@ -31,7 +31,7 @@ pub(super) struct Messages {
     block: Regex,
 }
 
-const PROSE: &str = "description|displayName|display_name|summary|title|message|msg|comment|help|about|documentation|reason|notes?";
+const PROSE: &str = "description|displayName|display_name|summary|title|message|msg|comment|help|about|documentation|reason|notes?|label|stage";
 
 impl Messages {
     pub(super) fn new() -> Result<Self, regex::Error> {
@@ -47,7 +47,7 @@ impl Messages {
             )?,
             prose: Regex::new(&format!(r#"^\s*(?:-\s+)?["']?(?:{PROSE}|name)["']?\s*:\s+"#))?,
             quoted_prose: Regex::new(&format!(
-                r#"(?:(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*|\b(?:errors?\.\w+|\w*(?:Error|Exception)f?)\(\s*)("(?:[^"\\]|\\.)*"|'[^']*')"#
+                r#"(?:(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*|\b(?:errors?\.\w+|\w*(?:Error|Exception)f?|stage)\(\s*)("(?:[^"\\]|\\.)*"|'[^']*')"#
             ))?,
             block: Regex::new(&format!(
                 r#"^\s*(?:-\s+)?["']?(?:{PROSE})["']?\s*:\s*[|>][-+0-9]*\s*$"#
@@ -281,6 +281,8 @@ mod tests {
             ("a.yml", format!("  - name: Then {USE}")),
             ("a.yml", format!("    description: |\n      Then {USE}\n")),
             ("a.yml", format!("    displayName: '{USE}'")),
+            ("a.yml", format!("  - label: \"Then: {USE}\"")),
+            ("Jenkinsfile", format!("    stage('{USE}') {{")),
             ("a.tf", format!("  description = \"{USE}\"")),
             ("Jenkinsfile", format!("    sh 'echo \"{USE}\"'")),
             ("Jenkinsfile", format!("booleanParam(name: 'X', description: '{USE}')")),

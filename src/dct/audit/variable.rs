@@ -35,6 +35,7 @@ pub(super) struct Variables {
     set_by_call: Regex,
     set_by_task: Regex,
     named: Regex,
+    element: Regex,
     handed_on: Regex,
     listed: Regex,
     read: Regex,
@@ -58,10 +59,11 @@ impl Variables {
             expanded: Regex::new(r"(?:\$\{?[#!]?|\$\(|%|!)$")?,
             set_by_space: Regex::new(r"(?i)(?:^|[\s;&|(])(?:ENV|setenv|setx|set\s+-\w+)\s+$")?,
             set_by_call: Regex::new(
-                r"(?i)(?:set_?env\w*|EnvironmentVariable|putenv|with_?env|add_?env\w*|env_?var\w*)\W*$",
+                r"(?i)(?:set_?env\w*|EnvironmentVariable|putenv|with_?env|add_?env\w*|env_?var\w*|setdefault)\W*$",
             )?,
             set_by_task: Regex::new(r"(?i)(?:setvariable\b[^\]]*\bvariable=|set-env\s+name=)$")?,
             named: Regex::new(r#"(?i)\b(?:name|key|variable)\b["']?\s*[:=]?\s*["']?$"#)?,
+            element: Regex::new(r"^>\s*([^<\n]*)<")?,
             handed_on: Regex::new(
                 r#"(?:^|\s)(?:-e|--env|--build-arg|export|declare\s+-x|typeset\s+-x|ARG)[\s=]+["']?$"#,
             )?,
@@ -115,6 +117,10 @@ impl Variables {
         }
         if self.set_by_space.is_match(before) && line.starts_with([' ', '\t']) {
             return Some(value_of(value_at(line.trim_start())));
+        }
+        if before.ends_with('<') && self.element.is_match(line) {
+            let value = line.trim_start_matches('>').split('<').next().unwrap_or_default();
+            return Some(value_of(value.trim()));
         }
         if let Some(used) = self.assigned(line, after) {
             // What is only handed on is what it was.
@@ -222,6 +228,8 @@ mod tests {
             "variable \"TRUST\" {\n  default = \"1\"",
             "{\\\"TRUST\\\": 1",
             "ARG TRUST",
+            "<env><TRUST>1</TRUST></env>",
+            "os.environ.setdefault(\"TRUST\", \"1\")",
         ];
         for text in cases {
             assert_eq!(used(text), Some(Use::On), "{text}");
