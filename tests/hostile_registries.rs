@@ -824,7 +824,7 @@ fn a_signature_is_written_blobs_first_and_listed_unless_the_registry_does() {
 #[test]
 fn what_the_referrers_api_lists_without_a_word_is_listed_nowhere_else() {
     let manifest = signature(&artifact());
-    let pushed = describe(MANIFEST_MEDIA_TYPE, &serde_json::to_vec(&manifest).unwrap());
+    let pushed = describe(MANIFEST_MEDIA_TYPE, serde_json::to_vec(&manifest).unwrap());
     for (listed, is_tagged) in [(json!([pushed]), false), (json!([]), true)] {
         let store = Store::default();
         let served = store.clone();
