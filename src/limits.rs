@@ -192,6 +192,9 @@ pub const REFERRERS_PAGES: usize = 1000;
 /// Blobs of one manifest that are copied at the same time.
 pub const BLOBS_AT_A_TIME: usize = 4;
 
+/// Bytes of a plan for leaving Content Trust: some hundred thousand digests.
+pub const PLAN_BYTES: usize = 128 * 1024 * 1024;
+
 /// Tags of one repository: each of its artifacts may have one of its own for what refers to it.
 pub const TAGS: usize = 200_000;
 

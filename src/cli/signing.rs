@@ -38,15 +38,22 @@ pub(super) struct SignerArgs {
     /// A setting of the key's provider, such as aws-region=eu-central-1; may be repeated
     #[arg(long = "plugin-config", value_name = "KEY=VALUE", value_parser = args::key_value)]
     config: Vec<(String, String)>,
+    /// Metadata to sign with the artifact; may be repeated
+    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
+    user_metadata: Vec<(String, String)>,
+    #[command(flatten)]
+    options: SigningOptions,
+}
+
+/// What kind of signature
+#[derive(Debug, clap::Args)]
+pub(super) struct SigningOptions {
     /// Format of the signature envelope
     #[arg(long, value_name = "FORMAT", default_value = "jws", value_parser = format)]
     signature_format: EnvelopeFormat,
     /// How long the signature is to be good, such as 12h, 30m or 90d; without end where it is left out
     #[arg(long, short = 'e', value_name = "DURATION", value_parser = expiry)]
     expiry: Option<Duration>,
-    /// Metadata to sign with the artifact; may be repeated
-    #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
-    user_metadata: Vec<(String, String)>,
     #[command(flatten)]
     timestamp: TimestampArgs,
 }
@@ -68,7 +75,8 @@ pub(super) struct Signer {
     pub(super) chain: CertificateChain,
     pub(super) format: EnvelopeFormat,
     expiry: Option<Duration>,
-    user_metadata: BTreeMap<String, String>,
+    /// What is signed beside the artifact.
+    pub(super) user_metadata: BTreeMap<String, String>,
     timestamping: Option<ConfiguredTimestamping>,
 }
 
@@ -76,28 +84,11 @@ impl SignerArgs {
     /// Finds the key and its chain, and checks all that can be checked before the key is asked.
     pub(super) fn open(&self) -> Result<Signer, Failure> {
         let user_metadata = args::user_metadata(&self.user_metadata)?;
-        if let Some(name) = user_metadata.keys().find(|name| name.starts_with(RESERVED_METADATA)) {
-            let message = format!(
-                "user metadata {name:?} begins with {RESERVED_METADATA}, which is reserved"
-            );
-            return Err(Failure::message(Exit::Usage, message));
-        }
-        let (id, mut settings) = self.key()?;
-        if let (Some(url), Some(root)) =
-            (&self.timestamp.timestamp_url, &self.timestamp.timestamp_root_cert)
-        {
-            settings.insert(TIMESTAMP_URL.to_owned(), url.clone());
-            settings.insert(TIMESTAMP_ROOT.to_owned(), args::text_of(root)?);
-        }
-        let config =
-            Config::parse(&id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
-        let chain = plugin::signing_chain(&id, &config, &Machine)
-            .map_err(|error| Failure::new(Exit::NotConfigured, error))?;
-        let timestamping = ConfiguredTimestamping::open(&config, &Machine)
-            .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let key = OpenKey::with_config(&id, &config)?;
-        let (format, expiry) = (self.signature_format, self.expiry);
-        Ok(Signer { key, chain, format, expiry, user_metadata, timestamping })
+        check_metadata(&user_metadata)?;
+        let (id, settings) = self.key()?;
+        let mut signer = self.options.open(&id, settings)?;
+        signer.user_metadata = user_metadata;
+        Ok(signer)
     }
 
     /// The key's reference and its settings; those of the command line come before stored ones.
@@ -108,17 +99,63 @@ impl SignerArgs {
             settings.insert(CERT_CHAIN.to_owned(), args::text_of(chain)?);
             return Ok((id.clone(), settings));
         }
-        let keys = SigningKeys::load(&Directories::from_environment()?.signing_keys())?;
-        let name = self.key.as_deref().or(keys.default.as_deref()).ok_or_else(|| {
-            let hint = "--key NAME, or --id URI with --cert-chain FILE, says which; \
-                        key add --default makes one the default";
-            Failure::message(Exit::NotConfigured, "no key is named, and there is no default key")
-                .hint(hint)
-        })?;
-        let (id, mut settings) = stored(keys.find(name)?)?;
+        let (id, mut settings) = stored_key(self.key.as_deref())?;
         settings.extend(given);
         Ok((id, settings))
     }
+}
+
+impl SigningOptions {
+    /// Opens a key, and checks all that can be checked before it is asked. Nothing is signed as metadata.
+    pub(super) fn open(
+        &self,
+        id: &KeyUri,
+        mut settings: BTreeMap<String, String>,
+    ) -> Result<Signer, Failure> {
+        if let (Some(url), Some(root)) =
+            (&self.timestamp.timestamp_url, &self.timestamp.timestamp_root_cert)
+        {
+            settings.insert(TIMESTAMP_URL.to_owned(), url.clone());
+            settings.insert(TIMESTAMP_ROOT.to_owned(), args::text_of(root)?);
+        }
+        let config =
+            Config::parse(id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
+        let chain = plugin::signing_chain(id, &config, &Machine)
+            .map_err(|error| Failure::new(Exit::NotConfigured, error))?;
+        let timestamping = ConfiguredTimestamping::open(&config, &Machine)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let key = OpenKey::with_config(id, &config)?;
+        let (format, expiry) = (self.signature_format, self.expiry);
+        let user_metadata = BTreeMap::new();
+        Ok(Signer { key, chain, format, expiry, user_metadata, timestamping })
+    }
+}
+
+/// Refuses names of metadata that belong to the specification.
+pub(super) fn check_metadata(user_metadata: &BTreeMap<String, String>) -> Result<(), Failure> {
+    match user_metadata.keys().find(|name| name.starts_with(RESERVED_METADATA)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!(
+                "user metadata {name:?} begins with {RESERVED_METADATA}, which is reserved"
+            );
+            Err(Failure::message(Exit::Usage, message))
+        }
+    }
+}
+
+/// A key of `signingkeys.json`, the default one where none is named: its reference and its settings.
+pub(super) fn stored_key(
+    name: Option<&str>,
+) -> Result<(KeyUri, BTreeMap<String, String>), Failure> {
+    let keys = SigningKeys::load(&Directories::from_environment()?.signing_keys())?;
+    let name = name.or(keys.default.as_deref()).ok_or_else(|| {
+        let hint = "--key NAME, or --id URI with --cert-chain FILE, says which; \
+                    key add --default makes one the default";
+        Failure::message(Exit::NotConfigured, "no key is named, and there is no default key")
+            .hint(hint)
+    })?;
+    stored(keys.find(name)?)
 }
 
 /// A key of the list: one of ours, or one in files.

@@ -1,6 +1,6 @@
 //! What `verify` and `blob verify` have in common: the trust stores of a statement, and the report.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 use time::UtcDateTime;
@@ -45,8 +45,17 @@ impl StoreArgs {
     /// Reads the stores of a statement. One that cannot be used vouches for nobody, which is then a matter of
     /// authenticity, and of the report.
     pub(super) fn read(&self, statement: &Statement) -> Result<OpenStores, Failure> {
+        self.read_in(Directories::from_environment()?.trust_stores(), statement)
+    }
+
+    /// The same, of stores in a folder `truststore`.
+    pub(super) fn read_in(
+        &self,
+        folder: PathBuf,
+        statement: &Statement,
+    ) -> Result<OpenStores, Failure> {
         let mut open = OpenStores::default();
-        let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
+        let stores = DirectoryTrustStore::new(folder);
         let stores = if self.follow_symlinks { stores.follow_links() } else { stores };
         for store in statement.trust_stores() {
             match stores.read([store]) {

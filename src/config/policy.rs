@@ -30,6 +30,14 @@ pub struct PolicyFile {
     pub shadowed: Option<PathBuf>,
 }
 
+impl PolicyFile {
+    /// A policy that has no other beside it.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+        Self { path: path.into(), bytes, shadowed: None }
+    }
+}
+
 impl Directories {
     /// The trust policy that is in force; `None` where there is none. A file that cannot be read is an error,
     /// never passed over for another.

@@ -21,6 +21,8 @@ mod gun;
 mod judge;
 mod key;
 mod metadata;
+#[cfg(feature = "cli")]
+pub(crate) mod plan;
 mod record;
 mod released;
 mod role;

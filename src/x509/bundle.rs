@@ -90,20 +90,22 @@ pub fn parse_bundle(bytes: &[u8]) -> Result<Vec<Certificate>, BundleError> {
 /// The chain as PEM, leaf first.
 #[must_use]
 pub fn to_pem(chain: &CertificateChain) -> String {
+    chain.certificates().iter().map(certificate_pem).collect()
+}
+
+/// One certificate as PEM.
+pub(crate) fn certificate_pem(certificate: &Certificate) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    let mut text = String::new();
-    for certificate in chain.certificates() {
-        text.push_str("-----BEGIN CERTIFICATE-----\n");
-        let encoded = BASE64_STANDARD.encode(certificate.as_der());
-        // RFC 7468, section 2: lines of 64 characters.
-        for (i, c) in encoded.chars().enumerate() {
-            if i > 0 && i % 64 == 0 {
-                text.push('\n');
-            }
-            text.push(c);
+    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let encoded = BASE64_STANDARD.encode(certificate.as_der());
+    // RFC 7468, section 2: lines of 64 characters.
+    for (i, c) in encoded.chars().enumerate() {
+        if i > 0 && i % 64 == 0 {
+            text.push('\n');
         }
-        text.push_str("\n-----END CERTIFICATE-----\n");
+        text.push(c);
     }
+    text.push_str("\n-----END CERTIFICATE-----\n");
     text
 }
 

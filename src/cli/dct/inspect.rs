@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{PinArgs, known_roots, server::ServerArgs, tell_faults, tell_trust};
+use super::{PinArgs, judged, open_archive, server::ServerArgs, tell_faults, tell_trust};
 use crate::{
     cli::{
         Outcome, block_on,
@@ -16,10 +16,7 @@ use crate::{
         output,
     },
     config,
-    dct::{
-        Archive, Gun, Judgement, RepositoryRecord, RoleRecord, Terms, TrustData, Verdict, collect,
-        judge, newest_versions,
-    },
+    dct::{Gun, Judgement, RepositoryRecord, RoleRecord, TrustData, Verdict, collect},
 };
 
 /// Show what a repository's trust data says: tags, digests and signers, and what `docker trust inspect`
@@ -78,11 +75,8 @@ impl Args {
         let pins = self.pins.read()?;
         let at = config::now();
         let subjects = if is_archive(&self.target) { self.archived()? } else { self.served()? };
-        let judge = |subject: &Subject| {
-            let pins = known_roots(&pins, &subject.gun, &subject.earlier, at);
-            let seen = newest_versions(&subject.gun, &subject.earlier, &pins, at);
-            judge(&subject.gun, &subject.data, &Terms { pins: &pins, seen: &seen, at })
-        };
+        let judge =
+            |subject: &Subject| judged(&subject.gun, &subject.data, &subject.earlier, &pins, at);
         let judgements: Vec<Judgement> = subjects.iter().map(judge).collect();
         let record = |judgement| RepositoryRecord::new(judgement, self.allow_expired);
         let report = Report { repositories: judgements.iter().map(record).collect() };
@@ -112,17 +106,7 @@ impl Args {
 
     fn archived(&self) -> Result<Vec<Subject>, Failure> {
         let path = PathBuf::from(&self.target);
-        let archive = Archive::read(&path).map_err(|error| {
-            let unfinished = error.is_unfinished();
-            let exit = if error.is_tampering() { Exit::Rejected } else { Exit::Usage };
-            let failure =
-                Failure::new(exit, error).context(format!("archive {} is refused", path.display()));
-            if unfinished {
-                failure.hint("an export that broke off goes on with the same dct export command")
-            } else {
-                failure
-            }
-        })?;
+        let archive = open_archive(&path)?;
         let mut guns = archive.repositories();
         let mut wanted = Vec::new();
         for name in &self.gun {

@@ -3,8 +3,11 @@
 mod audit;
 mod export;
 mod inspect;
+mod migrate;
+mod plan;
 mod repositories;
 mod server;
+mod status;
 
 use std::path::Path;
 
@@ -16,7 +19,11 @@ use super::{
     output::Format,
 };
 use crate::{
-    dct::{Gun, RepositoryRecord, RootPin, RootTrust, TrustData, remembered_roots},
+    config,
+    dct::{
+        Archive, Gun, Judgement, RepositoryRecord, RootPin, RootTrust, Terms, TrustData, Verdict,
+        judge, newest_versions, plan::RefusedRepository, remembered_roots,
+    },
     fs, limits,
     x509::parse_bundle,
 };
@@ -27,6 +34,9 @@ pub(super) enum Command {
     Audit(audit::Args),
     Export(export::Args),
     Inspect(inspect::Args),
+    Plan(plan::Args),
+    Migrate(migrate::Args),
+    Status(status::Args),
 }
 
 impl Command {
@@ -35,6 +45,9 @@ impl Command {
             Self::Audit(args) => args.run(),
             Self::Export(args) => args.run(),
             Self::Inspect(args) => args.run(),
+            Self::Plan(args) => args.run(),
+            Self::Migrate(args) => args.run(),
+            Self::Status(args) => args.run(),
         }
     }
 
@@ -43,6 +56,9 @@ impl Command {
             Self::Audit(args) => args.format(),
             Self::Export(args) => args.output.format,
             Self::Inspect(args) => args.format(),
+            Self::Plan(args) => args.output.format,
+            Self::Migrate(args) => args.output.format,
+            Self::Status(args) => args.output.format,
         }
     }
 }
@@ -112,6 +128,58 @@ fn tell_faults(record: &RepositoryRecord) -> Vec<String> {
 fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or(rest)
+}
+
+/// Opens an archive whose files all are as they were exported.
+fn open_archive(path: &Path) -> Result<Archive, Failure> {
+    Archive::read(path).map_err(|error| {
+        let unfinished = error.is_unfinished();
+        let exit = if error.is_tampering() { Exit::Rejected } else { Exit::Usage };
+        let failure =
+            Failure::new(exit, error).context(format!("archive {} is refused", path.display()));
+        if unfinished {
+            failure.hint("an export that broke off goes on with the same dct export command")
+        } else {
+            failure
+        }
+    })
+}
+
+/// The records of an archive's repositories whose trust data is accepted, and those whose is not.
+fn archived(
+    archive: &Archive,
+    pins: &[RootPin],
+    allow_expired: bool,
+) -> (Vec<RepositoryRecord>, Vec<RefusedRepository>) {
+    let at = config::now();
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+    for gun in archive.repositories() {
+        let judgement = judged(&gun, &archive.data(&gun), &archive.earlier(&gun), pins, at);
+        let record = RepositoryRecord::new(&judgement, allow_expired);
+        match record.verdict {
+            Verdict::Verified => accepted.push(record),
+            Verdict::Expired if allow_expired => accepted.push(record),
+            verdict => {
+                let reason = tell_faults(&record).into_iter().next().unwrap_or_default();
+                let (gun, verdict) = (record.gun, verdict.to_string());
+                refused.push(RefusedRepository { gun, verdict, reason });
+            }
+        }
+    }
+    (accepted, refused)
+}
+
+/// The verdict on a repository's files, with what earlier exports of it say.
+fn judged(
+    gun: &Gun,
+    data: &TrustData,
+    earlier: &[TrustData],
+    pins: &[RootPin],
+    at: UtcDateTime,
+) -> Judgement {
+    let pins = known_roots(pins, gun, earlier, at);
+    let seen = newest_versions(gun, earlier, &pins, at);
+    judge(gun, data, &Terms { pins: &pins, seen: &seen, at })
 }
 
 /// What is known of a repository's root: what was pinned, else what earlier exports hang on.

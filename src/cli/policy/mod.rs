@@ -6,7 +6,7 @@ mod import;
 mod init;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     Outcome,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{Directories, PolicyFile, PolicyKind},
-    fs,
+    fs, limits,
     trust::{BlobPolicy, OciPolicy, Parsed, PolicyError},
 };
 
@@ -120,6 +120,14 @@ pub(super) fn for_files() -> Result<(PolicyFile, BlobPolicy), Failure> {
     let file = installed(PolicyKind::Blob)?;
     let parsed = BlobPolicy::parse(&file.bytes);
     usable(file, parsed)
+}
+
+/// A policy for artifacts in a file of its own.
+pub(super) fn in_file(path: &Path) -> Result<(PolicyFile, OciPolicy), Failure> {
+    let bytes = fs::read_bounded(path, limits::CONFIG_FILE_BYTES)
+        .map_err(|error| Failure::new(Exit::NotConfigured, error))?;
+    let parsed = OciPolicy::parse(&bytes);
+    usable(PolicyFile::new(path, bytes), parsed)
 }
 
 fn usable<P>(

@@ -63,7 +63,7 @@ pub(super) struct Args {
 
 /// The two forms of signature manifests (signature-specification.md, "Storage").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ManifestForm {
+pub(super) enum ManifestForm {
     /// By the media type of its config, the form that every notation CLI finds
     Config,
     /// By its artifactType, which released notation CLIs do not find in image layouts
@@ -126,45 +126,62 @@ impl Args {
         artifact: &OpenArtifact,
         unsigned: impl FnOnce(&Failure),
     ) -> Result<Report, Failure> {
-        let report = |result, manifest: Digest, envelope: Digest| Report {
+        let known = match self.force {
+            true => None,
+            false => block_on(existing(signer, artifact))??,
+        };
+        let (result, signature) = match known {
+            Some(known) => (Conclusion::AlreadySigned, known),
+            None => {
+                let envelope = signer.sign(&artifact.descriptor).inspect_err(unsigned)?;
+                let stored = store(signer, artifact, &envelope, self.signature_manifest)?;
+                (Conclusion::Signed, stored)
+            }
+        };
+        Ok(Report {
             reference: artifact.to_string(),
             result,
             artifact: artifact.descriptor.digest.clone(),
-            manifest,
-            envelope,
+            manifest: signature.manifest,
+            envelope: signature.envelope,
             format: signer.format.name(),
             signer: signer.chain.leaf().subject().to_string(),
-        };
-        if !self.force
-            && let Some(known) = block_on(existing(signer, artifact))??
-            && let Some(envelope) = known.envelope
-        {
-            return Ok(report(Conclusion::AlreadySigned, known.manifest, envelope));
-        }
-        let envelope = signer.sign(&artifact.descriptor).inspect_err(unsigned)?;
-        let manifest = self.manifest(&artifact.descriptor, signer, &envelope);
-        let pushed = block_on(artifact.repository.push_signature(&manifest, &envelope))??;
-        let digest = Digest::of(HashAlgorithm::Sha256, &envelope);
-        Ok(report(Conclusion::Signed, pushed.digest, digest))
+        })
     }
+}
 
-    fn manifest(&self, artifact: &Descriptor, signer: &Signer, envelope: &[u8]) -> Manifest {
-        let created = Rfc3339(config::now()).to_string();
-        let manifest =
-            Manifest::signature(artifact, signer.format, envelope, &signer.chain, &created);
-        match self.signature_manifest {
-            ManifestForm::Config => manifest,
-            ManifestForm::ArtifactType => manifest.with_artifact_type(),
-        }
-    }
+/// A signature in its repository.
+#[derive(Debug)]
+pub(super) struct StoredSignature {
+    pub(super) manifest: Digest,
+    pub(super) envelope: Digest,
+}
+
+/// Stores an envelope beside its artifact.
+pub(super) fn store(
+    signer: &Signer,
+    artifact: &OpenArtifact,
+    envelope: &[u8],
+    form: ManifestForm,
+) -> Result<StoredSignature, Failure> {
+    let created = Rfc3339(config::now()).to_string();
+    let manifest =
+        Manifest::signature(&artifact.descriptor, signer.format, envelope, &signer.chain, &created);
+    let manifest = match form {
+        ManifestForm::Config => manifest,
+        ManifestForm::ArtifactType => manifest.with_artifact_type(),
+    };
+    let pushed = block_on(artifact.repository.push_signature(&manifest, envelope))??;
+    let envelope = Digest::of(HashAlgorithm::Sha256, envelope);
+    Ok(StoredSignature { manifest: pushed.digest, envelope })
 }
 
 /// A signature that the signer would only make once more. Those whose manifests do not name its certificate are not
 /// read: a manifest that lies about it costs a signature more.
-async fn existing(
+pub(super) async fn existing(
     signer: &Signer,
     artifact: &OpenArtifact,
-) -> Result<Option<SignatureSource>, Failure> {
+) -> Result<Option<StoredSignature>, Failure> {
     let OpenArtifact { repository, descriptor, .. } = artifact;
     let listing = repository.signatures(descriptor).await.map_err(|error| {
         Failure::from(error).hint("--force signs without a look at what is there")
@@ -176,8 +193,10 @@ async fn existing(
     for listed in ours.take(limits::SIGNATURES) {
         let mut source = SignatureSource::new(listed.digest.clone());
         let read = read_signature(repository.as_ref(), descriptor, listed, &mut source).await;
-        if read.is_ok_and(|envelope| signer.would_repeat(envelope, descriptor)) {
-            return Ok(Some(source));
+        if read.is_ok_and(|envelope| signer.would_repeat(envelope, descriptor))
+            && let Some(envelope) = source.envelope
+        {
+            return Ok(Some(StoredSignature { manifest: source.manifest, envelope }));
         }
     }
     Ok(None)

@@ -1,6 +1,6 @@
 //! What all artifacts of one command are judged by, and the judging of each.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc};
 
 use crate::{
     cli::{
@@ -12,7 +12,7 @@ use crate::{
         revocation::{OpenRevocation, RevocationArgs},
         verdict::{OpenStores, Report, StoreArgs},
     },
-    config::PolicyFile,
+    config::{Directories, PolicyFile},
     oci::Descriptor,
     registry::Repository,
     trust::{OciPolicy, RegistryScope, ScopeError, Statement},
@@ -29,6 +29,13 @@ pub(in crate::cli) struct JudgeArgs {
     #[arg(long, short = 'm', value_name = "KEY=VALUE", value_parser = args::key_value)]
     user_metadata: Vec<(String, String)>,
     #[command(flatten)]
+    checks: CheckArgs,
+}
+
+/// How artifacts are checked
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct CheckArgs {
+    #[command(flatten)]
     max: MaxSignatures,
     #[command(flatten)]
     stores: StoreArgs,
@@ -38,11 +45,13 @@ pub(in crate::cli) struct JudgeArgs {
 
 /// The policy in force, read once, and who is asked.
 pub(in crate::cli) struct Judge<'a> {
-    args: &'a JudgeArgs,
+    checks: &'a CheckArgs,
     artifacts: Artifacts<'a>,
+    scope: Option<&'a RegistryScope>,
     user_metadata: BTreeMap<String, String>,
     file: PolicyFile,
     policy: OciPolicy,
+    store_folder: PathBuf,
     revocation: OpenRevocation,
     /// Of the statements that were needed so far, by their names.
     stores: RefCell<BTreeMap<String, Rc<OpenStores>>>,
@@ -65,10 +74,32 @@ impl<'a> Judge<'a> {
             }
             _ => {}
         }
+        let folder = Directories::from_environment()?.trust_stores();
         let user_metadata = args::user_metadata(&args.user_metadata)?;
-        let (file, policy) = policy::for_artifacts()?;
-        let (revocation, stores) = (args.revocation.open()?, RefCell::default());
-        Ok(Self { args, artifacts, user_metadata, file, policy, revocation, stores })
+        let judge = Self::by(&args.checks, artifacts, policy::for_artifacts()?, folder)?;
+        Ok(Self { scope: args.scope.as_ref(), user_metadata, ..judge })
+    }
+
+    /// Judges by a policy that need not be in force, with trust stores in a folder `truststore`.
+    pub(in crate::cli) fn by(
+        checks: &'a CheckArgs,
+        artifacts: Artifacts<'a>,
+        (file, policy): (PolicyFile, OciPolicy),
+        store_folder: PathBuf,
+    ) -> Result<Self, Failure> {
+        let (revocation, stores) = (checks.revocation.open()?, RefCell::default());
+        let (scope, user_metadata) = (None, BTreeMap::new());
+        Ok(Self {
+            checks,
+            artifacts,
+            scope,
+            user_metadata,
+            file,
+            policy,
+            store_folder,
+            revocation,
+            stores,
+        })
     }
 
     /// Verifies an artifact, which is looked for once there is a statement to judge it by.
@@ -106,7 +137,7 @@ impl<'a> Judge<'a> {
             self.revocation.revocation(),
             self.revocation.at,
         );
-        verifier.max_signatures = self.args.max.get();
+        verifier.max_signatures = self.checks.max.get();
         verifier.user_metadata.clone_from(&self.user_metadata);
         match record {
             None => {
@@ -119,13 +150,13 @@ impl<'a> Judge<'a> {
                 self.write_record(to, scope, artifact, &verifier, &repository, &report)?;
             }
         }
-        self.args.max.warn(report.untried());
+        self.checks.max.warn(report.untried());
         Ok(report)
     }
 
     /// The repository that an artifact is judged as.
     pub(in crate::cli) fn scope(&self, reference: &str) -> Result<RegistryScope, Failure> {
-        if let Some(scope) = &self.args.scope {
+        if let Some(scope) = self.scope {
             return Ok(scope.clone());
         }
         let reference = artifact::parse(reference)?;
@@ -145,7 +176,7 @@ impl<'a> Judge<'a> {
         if let Some(known) = self.stores.borrow().get(&statement.name) {
             return Ok(Rc::clone(known));
         }
-        let stores = Rc::new(self.args.stores.read(statement)?);
+        let stores = Rc::new(self.checks.stores.read_in(self.store_folder.clone(), statement)?);
         self.stores.borrow_mut().insert(statement.name.clone(), Rc::clone(&stores));
         Ok(stores)
     }

@@ -17,7 +17,7 @@ use super::{
     results::Results,
 };
 use crate::limits;
-pub(super) use judge::{Judge, JudgeArgs};
+pub(super) use judge::{CheckArgs, Judge, JudgeArgs};
 
 /// Verify the signatures of artifacts under the trust policy.
 #[derive(Debug, clap::Args)]

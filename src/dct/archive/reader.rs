@@ -36,6 +36,13 @@ impl Archive {
         Ok(archive)
     }
 
+    /// What tells this archive from any other: the SHA-256 digest of its list of checksums, in hex.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let sums = self.files.get(SUMS_FILE).map(Vec::as_slice).unwrap_or_default();
+        crypto::hex(&crypto::sha256(sums))
+    }
+
     /// The repositories that have files here, by name.
     #[must_use]
     pub fn repositories(&self) -> Vec<Gun> {

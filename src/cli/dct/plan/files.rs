@@ -1,0 +1,104 @@
+//! The files of a plan's folder.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde_json::{Value, json};
+
+use super::{AUDIT, PLAN, STRICT, enforcement};
+use crate::{
+    cli::Outcome,
+    config::Directories,
+    crypto,
+    dct::plan::{Plan, PlannedRepository},
+    fs,
+    x509::{Certificate, CertificateChain, certificate_pem},
+};
+
+const MODE: u32 = 0o644;
+
+/// Writes them all; the plan last, as it is what the others are made of.
+pub(super) fn write(
+    folder: &Path,
+    plan: &Plan,
+    chains: &BTreeMap<String, CertificateChain>,
+    store: &str,
+) -> Outcome {
+    for (file, level) in [(AUDIT, "audit"), (STRICT, "strict")] {
+        fs::write_atomic(&folder.join(file), &pretty(&policy(plan, chains, store, level))?, MODE)?;
+    }
+    // A folder of configuration as notation has it, so that NOTATION_CONFIG can name it.
+    let directories =
+        Directories { config: folder.to_owned(), libexec: folder.to_owned(), cache: None };
+    let roots = roots(chains);
+    for root in &roots {
+        let name = format!("{}.pem", crypto::hex(&root.fingerprint()));
+        let pem = certificate_pem(root);
+        fs::write_atomic(&directories.trust_store(store).join(name), pem.as_bytes(), MODE)?;
+    }
+    let enforcement_folder = folder.join("enforcement");
+    for (name, text) in enforcement::files(plan, &roots, store) {
+        fs::write_atomic(&enforcement_folder.join(name), text.as_bytes(), MODE)?;
+    }
+    fs::write_atomic(&folder.join("README.md"), guide(plan).as_bytes(), MODE)?;
+    fs::write_atomic(&folder.join(PLAN), &pretty(&serde_json::to_value(plan)?)?, MODE)?;
+    Ok(())
+}
+
+fn pretty(value: &Value) -> Result<Vec<u8>, serde_json::Error> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+/// The roots of all chains, each once.
+fn roots(chains: &BTreeMap<String, CertificateChain>) -> Vec<Certificate> {
+    let mut seen = BTreeSet::new();
+    let roots = chains.values().map(CertificateChain::root);
+    roots.filter(|root| seen.insert(root.fingerprint())).cloned().collect()
+}
+
+/// A statement a repository. An identity that is not known yet has a form that every reader refuses.
+fn policy(
+    plan: &Plan,
+    chains: &BTreeMap<String, CertificateChain>,
+    store: &str,
+    level: &str,
+) -> Value {
+    let identity = |key: &str| match chains.get(key) {
+        Some(chain) => format!("x509.subject: {}", chain.leaf().subject()),
+        None => format!("x509.subject: <subject of the certificate of key {key}>"),
+    };
+    let statement = |repository: &PlannedRepository| {
+        let keys: BTreeSet<&str> =
+            repository.signatures.iter().map(|signature| signature.key.as_str()).collect();
+        json!({
+            "name": repository.statement,
+            "registryScopes": [repository.repository],
+            "signatureVerification": {"level": level},
+            "trustStores": [format!("ca:{store}")],
+            "trustedIdentities": keys.into_iter().map(identity).collect::<BTreeSet<_>>(),
+        })
+    };
+    let repositories = plan.repositories.iter().filter(|one| !one.signatures.is_empty());
+    json!({"version": "1.0", "trustPolicies": repositories.map(statement).collect::<Vec<_>>()})
+}
+
+fn guide(plan: &Plan) -> String {
+    let mut text = "# From Content Trust to Notary Project signatures\n\n".to_owned();
+    for (number, step) in (1..).zip(&plan.steps) {
+        text.push_str(&format!("{number}. {step}\n"));
+    }
+    text.push_str("\n## What is not carried over\n\n");
+    for line in &plan.not_carried {
+        text.push_str(&format!("- {line}\n"));
+    }
+    for repository in &plan.repositories {
+        for line in &repository.not_carried {
+            text.push_str(&format!("- {}: {line}\n", repository.gun));
+        }
+    }
+    text
+}

@@ -1,0 +1,377 @@
+//! A plan for signing again what Content Trust has released: a file for people to read and to edit.
+//!
+//! It is made of an archive, and of what the registry says about each digest. Whoever carries it out holds it against
+//! the archive again: nothing is signed that was not released, and nothing that was released is left out unsaid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{RepositoryRecord, Role, SignedTag};
+use crate::oci::Digest;
+
+/// The version of the form.
+pub(crate) const VERSION: u64 = 1;
+
+/// The name of the key for tags that the repository's own keys have signed.
+pub(crate) const REPOSITORY_KEY: &str = "repository";
+
+/// Docker's word for the holders of those keys.
+const REPO_ADMIN: &str = "Repo Admin";
+
+/// The plan. Members that it does not know are refused: a misspelt one would be left out of what is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Plan {
+    /// [`VERSION`].
+    pub(crate) plan_version: u64,
+    pub(crate) archive: PlannedArchive,
+    /// RFC 3339.
+    pub(crate) planned_at: String,
+    /// Who is to sign, by the names that signatures use.
+    pub(crate) keys: BTreeMap<String, PlannedKey>,
+    pub(crate) repositories: Vec<PlannedRepository>,
+    /// Repositories of the archive whose trust data nobody should rely on.
+    pub(crate) refused: Vec<RefusedRepository>,
+    /// What Notary Project signatures do not have.
+    pub(crate) not_carried: Vec<String>,
+    /// What to do, in order.
+    pub(crate) steps: Vec<String>,
+}
+
+/// The archive that a plan is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlannedArchive {
+    pub(crate) path: String,
+    /// SHA-256 of its `SHA256SUMS`, hex.
+    pub(crate) sha256: String,
+}
+
+/// A key: its name in `signingkeys.json`, or a reference with its chain. Without both it is still to be found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlannedKey {
+    /// Of `key add`.
+    pub(crate) name: Option<String>,
+    /// Such as `awskms:///alias/release`.
+    pub(crate) id: Option<String>,
+    /// File of the leaf, every issuer and the root.
+    pub(crate) cert_chain: Option<String>,
+    #[serde(default)]
+    pub(crate) plugin_config: BTreeMap<String, String>,
+}
+
+/// A repository, and what is to be signed in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlannedRepository {
+    /// Its name in Content Trust.
+    pub(crate) gun: String,
+    /// Where its images are, and are signed.
+    pub(crate) repository: String,
+    /// The statement of the trust policies.
+    pub(crate) statement: String,
+    pub(crate) signatures: Vec<PlannedSignature>,
+    pub(crate) not_carried: Vec<String>,
+}
+
+/// One digest, which may have several tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlannedSignature {
+    pub(crate) digest: Digest,
+    /// Bytes of the manifest, as Content Trust has signed them.
+    pub(crate) size: u64,
+    pub(crate) tags: Vec<String>,
+    /// As docker names them.
+    pub(crate) signers: Vec<String>,
+    /// One of the plan's keys.
+    pub(crate) key: String,
+    /// What is signed beside the artifact.
+    pub(crate) user_metadata: BTreeMap<String, String>,
+    pub(crate) registry: RegistryFacts,
+}
+
+/// What the registry says about a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RegistryFacts {
+    pub(crate) state: RegistryState,
+    pub(crate) media_type: Option<String>,
+    /// What an index lists, and so on.
+    pub(crate) platforms: Vec<Digest>,
+    /// Why it could not be asked, or what is wrong.
+    pub(crate) problem: Option<String>,
+}
+
+/// Whether a digest is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum RegistryState {
+    /// With the size that was signed.
+    Present,
+    Gone,
+    OtherSize,
+    /// It could not be asked: nobody knows.
+    Unknown,
+    /// It was not asked.
+    NotAsked,
+}
+
+/// A repository that is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RefusedRepository {
+    pub(crate) gun: String,
+    pub(crate) verdict: String,
+    pub(crate) reason: String,
+}
+
+/// Why a plan is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanError {
+    #[error("plan is not the JSON it should be")]
+    Malformed(#[source] serde_json::Error),
+    #[error("plan is of version {0}, and this program reads version {VERSION}")]
+    UnknownVersion(u64),
+    #[error(
+        "plan is of another archive: its SHA256SUMS has the digest {planned}, and that of {path} has {actual}"
+    )]
+    OtherArchive { path: String, planned: String, actual: String },
+    #[error("plan has {gun} twice")]
+    Twice { gun: String },
+    #[error("plan signs {digest} of {gun}, which the archive does not release")]
+    NotReleased { gun: String, digest: Digest },
+    #[error(
+        "plan has another size for {digest} of {gun}: {planned} bytes, and {signed} bytes were signed"
+    )]
+    OtherSize { gun: String, digest: Digest, planned: u64, signed: u64 },
+    #[error("plan leaves out {digest} of {gun}, which is released as {tags}")]
+    LeftOut { gun: String, digest: Digest, tags: String },
+    #[error("plan signs {digest} with key {key:?}, which is none of its keys: {known}")]
+    UnknownKey { digest: Digest, key: String, known: String },
+    #[error("key {0:?} of the plan is still to be found")]
+    Placeholder(String),
+    #[error("key {0:?} of the plan has both a name and an id, and one of them would be left out")]
+    Ambiguous(String),
+}
+
+/// What a repository has released: each digest with its size and its tags, in order.
+pub(crate) fn released(record: &RepositoryRecord) -> BTreeMap<Digest, (u64, Vec<&SignedTag>)> {
+    let mut rows: BTreeMap<Digest, (u64, Vec<&SignedTag>)> = BTreeMap::new();
+    // Clients took the digest of targets/releases where a tag has two.
+    let loses = |tag: &SignedTag| {
+        let differing = record.differing_tags.iter().find(|differing| differing.tag == tag.tag);
+        differing.is_some_and(|differing| differing.releases != tag.digest)
+    };
+    for tag in record.tags.iter().filter(|tag| !loses(tag)) {
+        let Ok(digest) = tag.digest.parse::<Digest>() else { continue };
+        rows.entry(digest).or_insert((tag.size, Vec::new())).1.push(tag);
+    }
+    rows
+}
+
+impl PlannedKey {
+    /// A key of `signingkeys.json`.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..Self::default() }
+    }
+
+    pub(crate) const fn is_placeholder(&self) -> bool {
+        self.name.is_none() && (self.id.is_none() || self.cert_chain.is_none())
+    }
+}
+
+impl RegistryFacts {
+    pub(crate) const fn not_asked() -> Self {
+        Self {
+            state: RegistryState::NotAsked,
+            media_type: None,
+            platforms: Vec::new(),
+            problem: None,
+        }
+    }
+}
+
+impl PlannedRepository {
+    /// What is to be signed for a repository whose trust data is accepted. `key_of` gives the key of a signer.
+    pub(crate) fn new(record: &RepositoryRecord, key_of: &dyn Fn(&str) -> String) -> Self {
+        let version = |role: &Role| {
+            let file = record.roles.iter().find(|file| file.role == *role)?;
+            Some(format!("{role}:{}", file.version?))
+        };
+        let signature = |(digest, (size, tags)): (Digest, (u64, Vec<&SignedTag>))| {
+            let signers: BTreeSet<&str> =
+                tags.iter().flat_map(|tag| &tag.signers).map(String::as_str).collect();
+            let roles: BTreeSet<&Role> = tags.iter().flat_map(|tag| &tag.roles).collect();
+            let versions: Vec<String> = roles.into_iter().filter_map(version).collect();
+            let tags: Vec<String> = tags.iter().map(|tag| tag.tag.clone()).collect();
+            let signers: Vec<String> = signers.into_iter().map(ToOwned::to_owned).collect();
+            let user_metadata = [
+                ("dct.tags", tags.join(",")),
+                ("dct.signers", signers.join(",")),
+                ("dct.targets-version", versions.join(",")),
+            ];
+            let signer = signers.first().map_or(REPO_ADMIN, String::as_str);
+            PlannedSignature {
+                digest,
+                size,
+                key: key_of(if signer == REPO_ADMIN { REPOSITORY_KEY } else { signer }),
+                tags,
+                signers,
+                user_metadata: user_metadata.map(|(name, value)| (name.to_owned(), value)).into(),
+                registry: RegistryFacts::not_asked(),
+            }
+        };
+        Self {
+            gun: record.gun.clone(),
+            repository: record.gun.clone(),
+            statement: statement_name(&record.gun),
+            signatures: released(record).into_iter().map(signature).collect(),
+            not_carried: not_carried(record),
+        }
+    }
+}
+
+/// What is particular about a repository and is lost.
+fn not_carried(record: &RepositoryRecord) -> Vec<String> {
+    let mut lines = Vec::new();
+    for role in record.roles.iter().filter(|role| role.threshold.is_some_and(|n| n > 1)) {
+        lines.push(format!(
+            "{} has to be signed by {} keys: a trust policy accepts one good signature",
+            role.role,
+            role.threshold.unwrap_or_default()
+        ));
+    }
+    for differing in &record.differing_tags {
+        lines.push(format!(
+            "tag {} has the digest {} in targets, and {} in targets/releases, which docker pulled and which is signed",
+            differing.tag, differing.targets, differing.releases
+        ));
+    }
+    lines
+}
+
+/// A name for a statement: that of the repository, with what names must not have replaced.
+fn statement_name(gun: &str) -> String {
+    gun.replace(['/', ':'], "-")
+}
+
+impl Plan {
+    /// Reads a plan.
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, PlanError> {
+        let value = crate::json::parse(json).map_err(PlanError::Malformed)?;
+        match value.get("planVersion").and_then(serde_json::Value::as_u64) {
+            Some(VERSION) | None => {}
+            Some(other) => return Err(PlanError::UnknownVersion(other)),
+        }
+        serde_json::from_value(value).map_err(PlanError::Malformed)
+    }
+
+    /// Holds the plan against the archive: each released digest once, with a key, and nothing else.
+    pub(crate) fn check(
+        &self,
+        archive_sha256: &str,
+        records: &[RepositoryRecord],
+    ) -> Result<(), PlanError> {
+        if self.archive.sha256 != archive_sha256 {
+            let (path, planned) = (self.archive.path.clone(), self.archive.sha256.clone());
+            return Err(PlanError::OtherArchive {
+                path,
+                planned,
+                actual: archive_sha256.to_owned(),
+            });
+        }
+        let mut seen = BTreeSet::new();
+        for planned in &self.repositories {
+            if !seen.insert(&planned.gun) {
+                return Err(PlanError::Twice { gun: planned.gun.clone() });
+            }
+            let record = records.iter().find(|record| record.gun == planned.gun);
+            let mut released = record.map(released).unwrap_or_default();
+            for signature in &planned.signatures {
+                self.check_signature(&planned.gun, signature, &mut released)?;
+            }
+            if let Some((digest, (_, tags))) = released.into_iter().next() {
+                let tags: Vec<&str> = tags.iter().map(|tag| tag.tag.as_str()).collect();
+                let (gun, tags) = (planned.gun.clone(), tags.join(", "));
+                return Err(PlanError::LeftOut { gun, digest, tags });
+            }
+        }
+        let refused: BTreeSet<&str> = self.refused.iter().map(|one| one.gun.as_str()).collect();
+        for record in records {
+            let is_planned = seen.contains(&record.gun) || refused.contains(record.gun.as_str());
+            if let Some((digest, (_, tags))) = released(record).into_iter().next()
+                && !is_planned
+            {
+                let tags: Vec<&str> = tags.iter().map(|tag| tag.tag.as_str()).collect();
+                let (gun, tags) = (record.gun.clone(), tags.join(", "));
+                return Err(PlanError::LeftOut { gun, digest, tags });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_signature(
+        &self,
+        gun: &str,
+        signature: &PlannedSignature,
+        released: &mut BTreeMap<Digest, (u64, Vec<&SignedTag>)>,
+    ) -> Result<(), PlanError> {
+        let digest = &signature.digest;
+        let Some((signed, _)) = released.remove(digest) else {
+            return Err(PlanError::NotReleased { gun: gun.to_owned(), digest: digest.clone() });
+        };
+        if signed != signature.size {
+            return Err(PlanError::OtherSize {
+                gun: gun.to_owned(),
+                digest: digest.clone(),
+                planned: signature.size,
+                signed,
+            });
+        }
+        match self.keys.get(&signature.key) {
+            None => Err(PlanError::UnknownKey {
+                digest: digest.clone(),
+                key: signature.key.clone(),
+                known: self.keys.keys().cloned().collect::<Vec<_>>().join(", "),
+            }),
+            Some(key) if key.is_placeholder() => Err(PlanError::Placeholder(signature.key.clone())),
+            Some(key) if key.name.is_some() && key.id.is_some() => {
+                Err(PlanError::Ambiguous(signature.key.clone()))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Takes over what a person has decided in an earlier plan of the same archive.
+    pub(crate) fn keep(&mut self, earlier: &Self) {
+        for (name, key) in &earlier.keys {
+            if self.keys.get(name).is_none_or(PlannedKey::is_placeholder) {
+                self.keys.insert(name.clone(), key.clone());
+            }
+        }
+        for repository in &mut self.repositories {
+            let Some(known) = earlier.repositories.iter().find(|one| one.gun == repository.gun)
+            else {
+                continue;
+            };
+            repository.repository.clone_from(&known.repository);
+            repository.statement.clone_from(&known.statement);
+            for signature in &mut repository.signatures {
+                let known = known.signatures.iter().find(|one| one.digest == signature.digest);
+                if let Some(known) = known {
+                    signature.key.clone_from(&known.key);
+                    signature.user_metadata.clone_from(&known.user_metadata);
+                }
+            }
+        }
+    }
+
+    /// Names of keys that signatures use.
+    pub(crate) fn used_keys(&self) -> BTreeSet<&str> {
+        let signatures = self.repositories.iter().flat_map(|repository| &repository.signatures);
+        signatures.map(|signature| signature.key.as_str()).collect()
+    }
+}
