@@ -72,6 +72,8 @@ mod registries;
 #[cfg(test)]
 mod registry_commands;
 #[cfg(test)]
+mod registry_faults;
+#[cfg(test)]
 mod registry_matrix;
 #[cfg(test)]
 mod registry_requests;

@@ -213,9 +213,9 @@ fn serve(
     }
     let answer = answer(&request);
     thread::sleep(answer.wait);
-    // What is longer or shorter than it says ends with the connection.
-    let is_honest = answer.length == Some(answer.body.len()) || request.method == "HEAD";
-    let keeps = keeps && is_honest && matches!(answer.then, Then::Close);
+    // What is none, or longer or shorter than it says, ends with the connection.
+    let is_whole = answer.length == Some(answer.body.len()) || request.method == "HEAD";
+    let keeps = keeps && is_whole && !answer.head.is_empty() && matches!(answer.then, Then::Close);
     let mut message = answer.head.into_bytes();
     if !message.is_empty() {
         let length = answer.length.map(|length| format!("Content-Length: {length}\r\n"));

@@ -69,7 +69,7 @@ impl Served {
         let (_, reference) = request.target.rsplit_once('/').unwrap();
         let reference = reference.split('?').next().unwrap();
         match (request.method.as_str(), kind(request)) {
-            ("GET" | "HEAD", "manifest") => self.manifest(reference),
+            ("GET" | "HEAD", "manifest") => self.manifest(reference, None),
             ("GET" | "HEAD", "blob") => match self.bytes(reference) {
                 Some(bytes) => Answer::new(200, bytes),
                 None => unknown("BLOB_UNKNOWN"),
@@ -85,6 +85,12 @@ impl Served {
             ("PUT", "manifest") => self.take(request),
             _ => Answer::new(405, ""),
         }
+    }
+
+    /// The manifest that is asked for, as one of another type.
+    pub(crate) fn manifest_as(&self, request: &Request, media_type: &str) -> Answer {
+        let (_, reference) = request.target.rsplit_once('/').unwrap();
+        self.manifest(reference, Some(media_type))
     }
 
     /// The bytes of a manifest or a blob.
@@ -114,7 +120,7 @@ impl Served {
     }
 
     /// A manifest by its tag or its digest.
-    fn manifest(&self, reference: &str) -> Answer {
+    fn manifest(&self, reference: &str, media_type: Option<&str>) -> Answer {
         let tag = fs::read_to_string(self.layout.join(format!("{reference}.tag")));
         let digest = match (reference.starts_with("sha256:"), tag) {
             (true, _) => reference.to_owned(),
@@ -123,9 +129,9 @@ impl Served {
         };
         let Some(bytes) = self.bytes(&digest) else { return unknown("MANIFEST_UNKNOWN") };
         let manifest: Value = serde_json::from_slice(&bytes).unwrap();
-        let media_type = manifest["mediaType"].as_str().unwrap().to_owned();
+        let own = manifest["mediaType"].as_str().unwrap();
         Answer::new(200, bytes)
-            .header("Content-Type", &media_type)
+            .header("Content-Type", media_type.unwrap_or(own))
             .header("Docker-Content-Digest", &digest)
     }
 
