@@ -726,10 +726,17 @@ fn a_registry_that_filters_by_wrong_types_is_asked_without_a_filter() {
     });
     assert_eq!(listed(&repository(&server)).unwrap(), expected);
     assert_eq!(server.requests().len(), 3);
-    // Nothing is nothing where nothing was filtered.
+    // Nothing is nothing where neither a list without a filter nor the tag has something.
     let server = FakeHttp::start(|_| referrers(index(&[])));
     assert_eq!(listed(&repository(&server)).unwrap(), []);
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests().len(), 3);
+    let sbom = index(&[entry("x", "test/sbom")]);
+    let server = FakeHttp::start(move |request| match request.target.contains("/referrers/") {
+        true => referrers(sbom.clone()),
+        false => Answer::new(400, ""),
+    });
+    assert_eq!(listed(&repository(&server)).unwrap(), []);
+    assert_eq!(server.requests().len(), 2);
 }
 
 /// A registry that takes everything, and whose manifests stay at their tags.

@@ -76,6 +76,8 @@ mod registry_faults;
 #[cfg(test)]
 mod registry_matrix;
 #[cfg(test)]
+mod registry_quirks;
+#[cfg(test)]
 mod registry_requests;
 #[cfg(test)]
 mod registry_writers;

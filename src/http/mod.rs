@@ -89,7 +89,7 @@ impl Session {
             answer = self.transport.ask(request, Some(&authorization)).await?;
         }
         match answer.status {
-            401 | 403 => Err(self.authority.denied(&answer)),
+            401 | 403 if !request.takes(&answer) => Err(self.authority.denied(&answer)),
             _ => Ok(answer),
         }
     }

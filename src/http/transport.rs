@@ -57,6 +57,8 @@ pub(crate) struct Request<'a> {
     pub(crate) limit: usize,
     /// How often it may be tried.
     pub(crate) tries: u32,
+    /// Whether a status of 4xx of another host, which the server redirects to, is an answer like any other.
+    pub(crate) takes_refusals_elsewhere: bool,
 }
 
 /// A file that is put.
@@ -71,7 +73,27 @@ impl<'a> Request<'a> {
     /// A request without headers and body.
     pub(crate) const fn new(method: Method, url: &'a Url, limit: usize) -> Self {
         let tries = limits::SERVICE_ATTEMPTS;
-        Self { method, url, headers: Vec::new(), body: &[], file: None, into: None, limit, tries }
+        let takes_refusals_elsewhere = false;
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: &[],
+            file: None,
+            into: None,
+            limit,
+            tries,
+            takes_refusals_elsewhere,
+        }
+    }
+}
+
+impl Request<'_> {
+    /// Whether a refusal is an answer like any other.
+    pub(super) fn takes(&self, answer: &Answer) -> bool {
+        self.takes_refusals_elsewhere
+            && (400..500).contains(&answer.status)
+            && answer.url.origin() != self.url.origin()
     }
 }
 
@@ -196,6 +218,7 @@ impl Transport {
                 || begun.elapsed().saturating_add(pause) > self.settings.deadline;
             match tried {
                 Ok(answer) if !self.may_pass(&answer) => return Ok(answer),
+                Ok(answer) if sent.request.takes(&answer) => return Ok(answer),
                 Ok(answer) if is_last => return Err(answer.into_unavailable(tries)),
                 Ok(_) => {}
                 Err(error @ (HttpError::Unreachable { .. } | HttpError::Broken { .. })) => {

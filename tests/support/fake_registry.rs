@@ -146,17 +146,22 @@ impl Served {
     }
 
     fn take(&self, request: &Request) -> Answer {
+        let answer = self.take_unlisted(request);
+        let manifest: Value = serde_json::from_slice(&request.bytes).unwrap();
+        match manifest["subject"]["digest"].as_str() {
+            Some(subject) => answer.header("OCI-Subject", subject),
+            None => answer,
+        }
+    }
+
+    /// Takes a manifest, and does not say that it lists it.
+    pub(crate) fn take_unlisted(&self, request: &Request) -> Answer {
         let digest = self.put(&request.bytes);
         let (_, reference) = request.target.rsplit_once('/').unwrap();
         if !reference.starts_with("sha256:") {
             fs::write(self.layout.join(format!("{reference}.tag")), digest.as_str()).unwrap();
         }
-        let manifest: Value = serde_json::from_slice(&request.bytes).unwrap();
-        let answer = Answer::new(201, "").header("Docker-Content-Digest", digest.as_str());
-        match manifest["subject"]["digest"].as_str() {
-            Some(subject) => answer.header("OCI-Subject", subject),
-            None => answer,
-        }
+        Answer::new(201, "").header("Docker-Content-Digest", digest.as_str())
     }
 
     fn put(&self, bytes: &[u8]) -> Digest {

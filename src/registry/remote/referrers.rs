@@ -88,13 +88,20 @@ impl RemoteRepository {
         if self.is_without_api() {
             return self.by_tag(subject).await;
         }
-        match self.by_api(subject, true).await? {
-            Some(found) if found.is_filtered && found.candidates.is_empty() => {
-                // A registry that gets types wrong filters by wrong ones.
-                Ok(self.by_api(subject, false).await?.unwrap_or_default())
-            }
-            Some(found) => Ok(found),
-            None => self.by_tag(subject).await,
+        let Some(mut found) = self.by_api(subject, true).await? else {
+            return self.by_tag(subject).await;
+        };
+        // A registry that gets types wrong filters by wrong ones, and may not say that it does.
+        if found.candidates.is_empty() && (found.is_filtered || found.listed == 0) {
+            found = self.by_api(subject, false).await?.unwrap_or_default();
+        }
+        if !found.candidates.is_empty() {
+            return Ok(found);
+        }
+        // Written before the registry had the API, or behind a proxy that passes on nothing but manifests.
+        match self.by_tag(subject).await {
+            Err(error) if error.kind() == RepositoryErrorKind::Other => Ok(found),
+            tagged => tagged,
         }
     }
 
@@ -149,15 +156,22 @@ impl RemoteRepository {
         let mut referrers = Referrers::default();
         let mut seen = BTreeSet::new();
         for _ in 0..limits::REFERRERS_PAGES {
-            let request = Request::new(Method::Get, &url, limits::REFERRERS_PAGE_BYTES);
+            let mut request = Request::new(Method::Get, &url, limits::REFERRERS_PAGE_BYTES);
+            request.takes_refusals_elsewhere = true;
             let request = with_header(request, ACCEPT, INDEX_TYPE);
             let page = self.ask(&request, Access::Pull, action).await?;
+            let is_elsewhere = page.url.origin() != self.registry.inner.session.server().origin();
             match page.status {
                 200 if page.media_type().as_deref() == Some(INDEX_MEDIA_TYPE) => {}
                 // This repository is not known, or not yet. The path may be.
                 404 if seen.is_empty() && page.said.contains(NAME_UNKNOWN) => return Ok(None),
                 // Quay's 400, and others' way to say that they do not know this path. Some give a web page.
                 200 | 400 | 404 | 405 | 501 if seen.is_empty() => {
+                    self.set_without_api(true);
+                    return Ok(None);
+                }
+                // GHCR redirects to its web site, which says anything, such as that there are too many requests.
+                400..=499 if seen.is_empty() && is_elsewhere => {
                     self.set_without_api(true);
                     return Ok(None);
                 }
