@@ -57,7 +57,7 @@ test:
 
 bench:
 	tools/setup.sh test
-	cargo bench --locked --all-features --bench envelope --bench process --bench revocation
+	cargo bench --locked --all-features --bench envelope --bench process --bench registry --bench revocation
 
 # For x86_64 with glibc 2.17 of 2012 or later, linked by zig. The files stand at the root of the archive, where
 # `notation plugin install --file` looks.

@@ -14,6 +14,8 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+mod measure;
+
 use std::{
     fs,
     io::Write,
@@ -22,6 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use measure::{compiled, in_turns, median, millis};
 use notation_sdk::algorithm::KeySpec;
 use support::{
     component::Component,
@@ -42,7 +45,7 @@ fn main() {
         Some(kms) => signature(kms, folder.path()),
         None => println!("generate-signature: skipped, as there is no ministack"),
     }
-    let measure = compiled(folder.path(), "measure", include_str!("measure/measure.rs"));
+    let measure = measure::program(folder.path());
     match Component::Notation.or_skip() {
         Some(notation) => verification(&measure, &notation, folder.path()),
         None => println!("verify: skipped, as there is no notation"),
@@ -51,40 +54,6 @@ fn main() {
         Some(openssl) => hashing(&measure, &openssl, folder.path()),
         None => println!("blob verify: skipped, as there is no openssl"),
     }
-}
-
-/// A program of one file.
-fn compiled(folder: &Path, name: &str, source: &str) -> PathBuf {
-    let (file, program) = (folder.join(format!("{name}.rs")), folder.join(name));
-    fs::write(&file, source).expect("a file");
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--edition", "2024", "-O", "-o"]).arg(&program).arg(&file);
-    assert!(rustc.status().expect("rustc starts").success());
-    program
-}
-
-/// Wall time in milliseconds and memory in MiB, medians of two programs that take turns.
-fn in_turns(measure: &Path, runs: usize, commands: [&mut Command; 2]) -> [(f64, f64); 2] {
-    let mut figures = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
-    let mut commands = commands.map(|command| {
-        let mut measured = Command::new(measure);
-        measured.arg(command.get_program()).args(command.get_args());
-        measured.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        measured
-    });
-    for _ in 0..runs {
-        for (command, (times, sizes)) in commands.iter_mut().zip(&mut figures) {
-            let output = command.output().expect("it starts");
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let text = String::from_utf8(output.stdout).expect("two numbers");
-            let (time, size) = text.trim().split_once(' ').expect("two numbers");
-            times.push(Duration::from_micros(time.parse().expect("microseconds")));
-            sizes.push(Duration::from_micros(size.parse().expect("KiB")));
-        }
-    }
-    figures.map(|(mut times, mut sizes)| {
-        (millis(median(&mut times)), median(&mut sizes).as_secs_f64() * 1e6 / 1024.0)
-    })
 }
 
 /// `verify --oci-layout` beside notation's, on one layout and one configuration.
@@ -242,13 +211,4 @@ fn self_signed(id: &str, endpoint: &str, folder: &Path) -> PathBuf {
         .status();
     assert!(made.expect("it starts").success());
     path
-}
-
-fn median(values: &mut [Duration]) -> Duration {
-    values.sort();
-    values[values.len() / 2]
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

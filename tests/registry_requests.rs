@@ -110,6 +110,32 @@ fn one_verification_is_four_requests_on_one_connection_beside_one_for_a_token() 
 }
 
 #[test]
+fn what_each_command_asks_is_what_it_needs() {
+    let quickstart = Quickstart::new();
+    let asked = |words: &[&str]| {
+        let registry = FakeRegistry::start(&quickstart.path("layout"), |_, _| None);
+        let reference = format!("{}/team/app:v1", registry.host());
+        run(&quickstart, &[words, &[&reference]].concat()).expect_status(0);
+        assert_eq!(registry.connections(), 1);
+        registry.steps()
+    };
+    let found = ["HEAD manifest", "GET referrers"];
+    let signature = ["GET manifest", "GET blob"];
+    assert_eq!(asked(&["list"]), found);
+    assert_eq!(asked(&["inspect"]), [found, signature].concat());
+    // The signature that is there is looked at, and found to be by the same certificate.
+    let already = ["HEAD manifest", "GET manifest", "GET referrers", "GET manifest", "GET blob"];
+    assert_eq!(asked(&["sign"]), already);
+    let written = ["HEAD blob", "POST upload", "PUT upload", "PUT manifest"];
+    let signed = [&["HEAD manifest", "GET manifest"][..], &written].concat();
+    assert_eq!(asked(&["sign", "--force"]), signed);
+    // The index at the referrers tag is read, written, and read again.
+    let tag = ["GET manifest", "PUT manifest", "GET manifest"];
+    let forced = [&signed[..], &tag].concat();
+    assert_eq!(asked(&["sign", "--force", "--force-referrers-tag"]), forced);
+}
+
+#[test]
 fn many_verifications_in_one_repository_take_one_token_and_few_connections() {
     const ARTIFACTS: usize = 40;
     let quickstart = Quickstart::new();
