@@ -351,6 +351,23 @@ fn a_registry_is_waited_for_as_long_as_it_asks_within_the_deadline() {
 }
 
 #[test]
+fn a_registry_that_says_nothing_or_does_not_end_is_not_waited_for_for_ever() {
+    let blob = describe("text/plain", "content");
+    for (answer, expected) in [
+        (Answer::silence(), "within 0.1 s"),
+        (Answer::new(200, "cont").of_length(7).and_hangs(), "within 0.1 s"),
+    ] {
+        let server = FakeHttp::start(move |_| answer.clone());
+        let hasty =
+            repository_with(&server, |options| options.timeout = Duration::from_millis(100));
+        let (kind, text) = told(&server, wait(hasty.read(&blob, Content::Blob)));
+        assert_eq!(kind, RepositoryErrorKind::Unavailable);
+        assert!(text.ends_with(expected), "{text}");
+        assert_eq!(server.requests().len(), 2);
+    }
+}
+
+#[test]
 fn credentials_stay_with_the_registry() {
     // A store of blobs, which would like to have credentials.
     let store = FakeHttp::start(|request| match request.target.as_str() {

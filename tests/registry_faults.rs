@@ -364,6 +364,29 @@ fn a_hostile_manifest_is_told_and_nothing_of_it_believed() {
                 told: vec![("verify v1", 6, "is unavailable after 5 tries: HTTP status 503")],
             },
             Row {
+                name: "an index that contains itself",
+                lie: Box::new({
+                    // As far as that goes: what it lists is said to be what it is.
+                    let listed =
+                        json!({"mediaType": INDEX_MEDIA_TYPE, "digest": digest(b"x"), "size": 0});
+                    let mut whole = json!({"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": [listed]});
+                    whole["manifests"][0]["size"] = json!(whole.to_string().len() + 2);
+                    let whole = whole.to_string();
+                    move |request, _| {
+                        let own = digest(whole.as_bytes());
+                        (kind(request) == "manifest").then(|| {
+                            let answer = Answer::new(200, whole.clone());
+                            let answer = answer.header("Content-Type", INDEX_MEDIA_TYPE);
+                            answer.header("Docker-Content-Digest", own.as_str())
+                        })
+                    }
+                }),
+                told: vec![
+                    ("sign+--recursive v1", 3, "that do not have that digest"),
+                    ("list v1", 0, "has no signatures"),
+                ],
+            },
+            Row {
                 name: "a broken signature before the good one",
                 lie: scene.listing(
                     vec![entry(&other), entry("gone"), entry(&scene.signature.1)],
