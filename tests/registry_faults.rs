@@ -171,18 +171,17 @@ impl Row {
 
 #[test]
 fn a_registry_that_does_not_answer_as_one_is_told() {
+    let failing = |command| Row {
+        name: "500",
+        lie: always(Answer::new(500, "")),
+        told: vec![(command, 6, "is unavailable after 5 tries: HTTP status 500")],
+    };
     let registry_says = r#"{"errors":[{"code":"UNSUPPORTED","message":"not today"}]}"#;
     each_is_told(|_| {
         vec![
-            Row {
-                name: "500",
-                lie: always(Answer::new(500, "")),
-                told: vec![
-                    ("verify @", 6, "is unavailable after 5 tries: HTTP status 500"),
-                    ("list v1", 6, "is unavailable after 5 tries: HTTP status 500"),
-                    ("sign+--force v1", 6, "is unavailable after 5 tries: HTTP status 500"),
-                ],
-            },
+            failing("verify @"),
+            failing("list v1"),
+            failing("sign+--force v1"),
             Row {
                 name: "429",
                 lie: always(Answer::new(429, "").header("Retry-After", "1")),
