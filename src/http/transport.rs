@@ -86,9 +86,7 @@ impl<'a> Request<'a> {
             takes_refusals_elsewhere,
         }
     }
-}
 
-impl Request<'_> {
     /// Whether a refusal is an answer like any other.
     pub(super) fn takes(&self, answer: &Answer) -> bool {
         self.takes_refusals_elsewhere
