@@ -34,6 +34,8 @@ mod dct_export;
 #[cfg(test)]
 mod dct_judging;
 #[cfg(test)]
+mod dct_migration;
+#[cfg(test)]
 mod dct_server;
 #[cfg(test)]
 mod documentation;

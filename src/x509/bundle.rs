@@ -90,23 +90,26 @@ pub fn parse_bundle(bytes: &[u8]) -> Result<Vec<Certificate>, BundleError> {
 /// The chain as PEM, leaf first.
 #[must_use]
 pub fn to_pem(chain: &CertificateChain) -> String {
-    chain.certificates().iter().map(certificate_pem).collect()
+    chain.certificates().iter().map(Certificate::to_pem).collect()
 }
 
-/// One certificate as PEM.
-pub(crate) fn certificate_pem(certificate: &Certificate) -> String {
-    use base64::{Engine, prelude::BASE64_STANDARD};
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let encoded = BASE64_STANDARD.encode(certificate.as_der());
-    // RFC 7468, section 2: lines of 64 characters.
-    for (i, c) in encoded.chars().enumerate() {
-        if i > 0 && i % 64 == 0 {
-            text.push('\n');
+impl Certificate {
+    /// The certificate as PEM.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        use base64::{Engine, prelude::BASE64_STANDARD};
+        let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
+        let encoded = BASE64_STANDARD.encode(self.as_der());
+        // RFC 7468, section 2: lines of 64 characters.
+        for (i, c) in encoded.chars().enumerate() {
+            if i > 0 && i % 64 == 0 {
+                text.push('\n');
+            }
+            text.push(c);
         }
-        text.push(c);
+        text.push_str("\n-----END CERTIFICATE-----\n");
+        text
     }
-    text.push_str("\n-----END CERTIFICATE-----\n");
-    text
 }
 
 /// Reads that many blocks. The parser passes over one that does not begin its line, after a byte order

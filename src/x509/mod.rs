@@ -11,8 +11,6 @@ mod pointers;
 mod profile;
 mod public_key;
 
-#[cfg(feature = "cli")]
-pub(crate) use bundle::certificate_pem;
 pub use bundle::{BundleError, parse_bundle, to_pem};
 pub use certificate::{Certificate, CertificateError};
 pub(crate) use certificate::{CertificateSignature, KeyUsage};

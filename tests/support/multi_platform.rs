@@ -72,7 +72,7 @@ impl MultiPlatform {
     }
 }
 
-fn upload(port: u16, repository: &str, blob: &[u8]) {
+pub(crate) fn upload(port: u16, repository: &str, blob: &[u8]) {
     let uploads = format!("/v2/{repository}/blobs/uploads/");
     let begun = http::request(port, "POST", &uploads, &[], b"").unwrap();
     let location = begun.header("location").unwrap();

@@ -1,9 +1,6 @@
 //! Settings for admission controllers, each with a word on what it cannot express.
 
-use crate::{
-    dct::plan::Plan,
-    x509::{Certificate, certificate_pem},
-};
+use crate::{dct::plan::Plan, x509::Certificate};
 
 /// Names and texts.
 pub(super) fn files(
@@ -31,7 +28,7 @@ fn certificates(roots: &[Certificate], indent: &str) -> String {
             "{indent}# no certificate is known yet: run dct plan again with the keys\n"
         );
     }
-    let pem = roots.iter().map(certificate_pem);
+    let pem = roots.iter().map(Certificate::to_pem);
     pem.flat_map(|pem| pem.lines().map(|line| format!("{indent}{line}\n")).collect::<Vec<_>>())
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::{
     crypto,
     dct::plan::{Plan, PlannedRepository},
     fs,
-    x509::{Certificate, CertificateChain, certificate_pem},
+    x509::{Certificate, CertificateChain},
 };
 
 const MODE: u32 = 0o644;
@@ -35,7 +35,7 @@ pub(super) fn write(
     let roots = roots(chains);
     for root in &roots {
         let name = format!("{}.pem", crypto::hex(&root.fingerprint()));
-        let pem = certificate_pem(root);
+        let pem = root.to_pem();
         fs::write_atomic(&directories.trust_store(store).join(name), pem.as_bytes(), MODE)?;
     }
     let enforcement_folder = folder.join("enforcement");
