@@ -19,6 +19,9 @@ use crate::support::{
     trust_data::{self, GUN, TrustRepository},
 };
 
+/// An edit of a plan.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// A registry with images that Content Trust has released, the archive of that, and quickstart's key.
 struct World {
     registry: Registry,
@@ -257,7 +260,7 @@ fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
     world.planned();
     let good = world.read_plan();
     let zero = format!("sha256:{}", "0".repeat(64));
-    let cases: [(&dyn Fn(&mut Value), &str); 8] = [
+    let cases: [(Change<'_>, &str); 8] = [
         (
             &|plan| plan["repositories"][0]["signatures"][0]["digest"] = json!(zero),
             "which the archive does not release",
