@@ -202,6 +202,18 @@ pub fn remove_if_empty(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Where a path leads: what is behind its links, also where there is nothing yet.
+#[must_use]
+pub fn followed(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    match fs::read_link(path) {
+        Ok(target) => path.with_file_name(target),
+        Err(_) => path.to_owned(),
+    }
+}
+
 /// Whether a folder holds nothing, or is not there.
 ///
 /// # Errors

@@ -326,3 +326,11 @@ pub const AUDIT_LINE_BYTES: usize = 1024;
 
 /// Lines above a setting among which its parents are looked for, so that no file costs quadratic time.
 pub const AUDIT_PARENT_LINES: usize = 400;
+/// How long a credential helper may take: a person may have to unlock what it reads.
+pub const HELPER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes that a credential helper may print. Its secrets are tokens at most, which have to fit a header.
+pub const HELPER_BYTES: usize = 64 * 1024;
+
+/// Bytes of a password or a token that is typed or piped in. Clouds' are of some thousand bytes.
+pub const PASSWORD_BYTES: usize = 16 * 1024;

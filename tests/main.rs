@@ -24,6 +24,8 @@ mod conformance;
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod dct_archive;
 #[cfg(test)]
 mod dct_audit;

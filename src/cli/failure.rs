@@ -4,6 +4,7 @@ use std::{fmt::Write as _, process::ExitCode};
 
 use serde_json::json;
 
+use super::credentials::CredentialsError;
 use crate::{
     config::{KeyNameError, NoConfigurationFolder, SigningKeysError},
     dct::{
@@ -209,6 +210,9 @@ fn classify(error: &anyhow::Error) -> Exit {
             Some(ArchiveError::ForeignFolder(_) | ArchiveError::InUse(_)) => return Exit::Usage,
             Some(error) if error.is_tampering() => return Exit::Rejected,
             _ => {}
+        }
+        if let Some(credentials) = cause.downcast_ref::<CredentialsError>() {
+            return credentials.exit();
         }
         if cause.is::<NoConfigurationFolder>() {
             return Exit::NotConfigured;

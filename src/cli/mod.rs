@@ -15,6 +15,8 @@ mod host;
 mod inspect;
 mod key;
 mod list;
+mod login;
+mod logout;
 mod man;
 mod output;
 mod plugin;
@@ -69,6 +71,8 @@ enum Command {
     Revocation(revocation::Command),
     #[command(subcommand)]
     Dct(dct::Command),
+    Login(login::Args),
+    Logout(logout::Args),
     Completions(completions::Args),
     Man(man::Args),
     Version(version::Args),
@@ -107,6 +111,8 @@ impl Command {
             Self::Policy(command) => command.run(),
             Self::Revocation(command) => command.run(),
             Self::Dct(command) => command.run(),
+            Self::Login(args) => args.run(),
+            Self::Logout(args) => args.run(),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
             Self::Version(args) => args.run(),
@@ -131,6 +137,8 @@ impl Command {
             Self::Inspect(args) => args.output.format,
             Self::List(args) => args.output.format,
             Self::Copy(args) => args.output.format,
+            Self::Login(args) => args.output.format,
+            Self::Logout(args) => args.output.format,
             Self::Blob(command) => command.format(),
             Self::Quickstart(_) | Self::Plugin(_) | Self::Completions(_) | Self::Man(_) => {
                 output::Format::Text

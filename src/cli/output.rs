@@ -126,14 +126,20 @@ pub(super) fn confirm(question: &str) -> Result<bool, Failure> {
         let message = format!("nobody is there to be asked: {question}");
         return Err(Failure::message(Exit::Usage, message).hint("--yes answers"));
     }
-    let _ = write!(io::stderr().lock(), "{} [y/N] ", printable(question));
+    let answer = ask(&format!("{question} [y/N] "))?;
+    Ok(["y", "yes"].iter().any(|yes| answer.eq_ignore_ascii_case(yes)))
+}
+
+/// Asks a person something. What surrounds the answer is cut off.
+pub(super) fn ask(question: &str) -> Result<String, Failure> {
+    let _ = write!(io::stderr().lock(), "{}", printable(question));
     let mut answer = String::new();
     io::stdin()
         .lock()
         .take(limits::ANSWER_BYTES)
         .read_line(&mut answer)
         .map_err(|error| Failure::new(Exit::Other, error).context("the answer cannot be read"))?;
-    Ok(["y", "yes"].iter().any(|yes| answer.trim().eq_ignore_ascii_case(yes)))
+    Ok(answer.trim().to_owned())
 }
 
 /// A terminal must not be steered by names that servers, signatures and files bring along, nor a reader be

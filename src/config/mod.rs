@@ -145,12 +145,20 @@ pub fn docker_folder() -> Option<PathBuf> {
     variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| Some(absolute("HOME")?.join(".docker")))
 }
 
-/// Podman's file of credentials: `$REGISTRY_AUTH_FILE`, else `containers/auth.json` in the folder of the session
-/// (containers-auth.json(5)).
+/// Podman's files of credentials, the first to be read first (containers-auth.json(5)): `$REGISTRY_AUTH_FILE` alone
+/// where it is set, else `containers/auth.json` in the folder of the session and in that of the configuration.
 #[must_use]
-pub fn podman_credentials() -> Option<PathBuf> {
-    let session = || Some(absolute("XDG_RUNTIME_DIR")?.join("containers").join("auth.json"));
-    variable("REGISTRY_AUTH_FILE").map(PathBuf::from).or_else(session)
+pub fn podman_credentials() -> Vec<PathBuf> {
+    if let Some(file) = variable("REGISTRY_AUTH_FILE") {
+        return vec![PathBuf::from(file)];
+    }
+    let kept = || Some(absolute("HOME")?.join(".config"));
+    let folders = [absolute("XDG_RUNTIME_DIR"), absolute("XDG_CONFIG_HOME").or_else(kept)];
+    folders
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("containers").join("auth.json"))
+        .collect()
 }
 
 fn absolute(name: &str) -> Option<PathBuf> {

@@ -22,7 +22,7 @@ pub(crate) struct Answer {
     /// What came with another status, for people.
     pub(crate) said: String,
     /// Whether the request told who asks.
-    pub(super) authorized: bool,
+    pub(crate) authorized: bool,
 }
 
 impl Answer {

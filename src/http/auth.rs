@@ -18,6 +18,7 @@ use super::{Answer, HttpError, Method, Request, shown, transport::Transport};
 use crate::limits;
 
 /// Who asks.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Credential {
     /// A user with a password or an access token.
@@ -194,7 +195,7 @@ fn refresh_form(realm: &Url, service: Option<&str>, scope: &str, token: &str) ->
         .clear()
         .append_pair("grant_type", "refresh_token")
         .extend_pairs(service.map(|service| ("service", service)))
-        .append_pair("scope", scope)
+        .extend_pairs(Some(("scope", scope)).filter(|_| !scope.is_empty()))
         .append_pair("client_id", "notation-sdk")
         .append_pair("refresh_token", token);
     Zeroizing::new(url.query().unwrap_or_default().to_owned())

@@ -6,6 +6,7 @@
 mod blobs;
 mod error;
 mod index;
+mod login;
 mod pull;
 mod push;
 mod referrers;

@@ -1,0 +1,291 @@
+//! Docker's credential helpers: programs that keep passwords, and are asked on standard input and output
+//! (github: docker/docker-credential-helpers). They get a time limit, and what they print is bounded.
+
+use std::{
+    ffi::OsString,
+    io::{Read, Write as _},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::CredentialsError;
+use crate::{
+    http::{Credential, said},
+    limits,
+};
+
+/// The user of what is an identity token.
+const TOKEN_USER: &str = "<token>";
+/// What every helper says of a registry that it does not know.
+const UNKNOWN: &str = "credentials not found";
+/// Between two looks at whether a helper has ended, which it does right after closing its output.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A program that keeps passwords.
+#[derive(Debug)]
+pub(in crate::cli) struct Helper {
+    /// As it is called in texts.
+    name: String,
+    program: OsString,
+    timeout: Duration,
+}
+
+/// What `get` prints and `store` reads.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    #[serde(rename = "ServerURL", default)]
+    server_url: String,
+    username: String,
+    secret: String,
+}
+
+/// A program that has ended.
+struct Ended {
+    is_success: bool,
+    stdout: Zeroizing<Vec<u8>>,
+    stderr: Zeroizing<Vec<u8>>,
+}
+
+impl Helper {
+    /// `docker-credential-SUFFIX` on the search path.
+    pub(super) fn new(suffix: &str) -> Result<Self, CredentialsError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if !suffix.chars().all(fits) {
+            return Err(CredentialsError::BadHelper(suffix.to_owned()));
+        }
+        let name = format!("docker-credential-{suffix}");
+        Ok(Self { program: name.clone().into(), name, timeout: limits::HELPER_TIMEOUT })
+    }
+
+    /// What the program is called.
+    pub(in crate::cli) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is kept for a registry.
+    pub(super) fn get(&self, server: &str) -> Result<Option<Credential>, CredentialsError> {
+        let ended = self.run("get", Zeroizing::new(server.as_bytes().to_vec()))?;
+        if !ended.is_success {
+            return match self.failed("get", &ended) {
+                CredentialsError::HelperFailed { reason, .. } if reason.contains(UNKNOWN) => {
+                    Ok(None)
+                }
+                error => Err(error),
+            };
+        }
+        // The cause would show a part of the secret.
+        let malformed = || CredentialsError::HelperMalformed { program: self.name.clone() };
+        let entry: Entry = serde_json::from_slice(&ended.stdout).map_err(|_| malformed())?;
+        let secret = Zeroizing::new(entry.secret);
+        Ok(match entry.username {
+            _ if secret.is_empty() => None,
+            user if user == TOKEN_USER => Some(Credential::IdentityToken(secret)),
+            username => Some(Credential::Basic { username, password: secret }),
+        })
+    }
+
+    /// Keeps a credential for a registry.
+    pub(super) fn store(
+        &self,
+        server: &str,
+        credential: &Credential,
+    ) -> Result<(), CredentialsError> {
+        let (username, secret) = match credential {
+            Credential::Basic { username, password } => (username.as_str(), password),
+            Credential::IdentityToken(token) => (TOKEN_USER, token),
+        };
+        let (server_url, username) = (server.to_owned(), username.to_owned());
+        let entry = Zeroizing::new(Entry { server_url, username, secret: secret.to_string() });
+        let input = serde_json::to_vec(&*entry).map(Zeroizing::new).unwrap_or_default();
+        let ended = self.run("store", input)?;
+        if ended.is_success { Ok(()) } else { Err(self.failed("store", &ended).without(secret)) }
+    }
+
+    /// Forgets what is kept for a registry.
+    pub(super) fn erase(&self, server: &str) -> Result<(), CredentialsError> {
+        let ended = self.run("erase", Zeroizing::new(server.as_bytes().to_vec()))?;
+        if ended.is_success { Ok(()) } else { Err(self.failed("erase", &ended)) }
+    }
+
+    /// By the protocol the reason stands on standard output; many helpers write it to standard error. What begins
+    /// an object would be a secret.
+    fn failed(&self, action: &'static str, ended: &Ended) -> CredentialsError {
+        let mut reasons = [&ended.stdout, &ended.stderr].into_iter().filter(|text| {
+            let text = text.trim_ascii_start();
+            !text.is_empty() && !text.starts_with(b"{")
+        });
+        let reason = reasons.next().map_or(&[][..], |text| text.as_slice());
+        let shown = reason.get(..limits::ERROR_BODY_BYTES).unwrap_or(reason);
+        CredentialsError::HelperFailed { program: self.name.clone(), action, reason: said(shown) }
+    }
+
+    fn run(
+        &self,
+        action: &'static str,
+        input: Zeroizing<Vec<u8>>,
+    ) -> Result<Ended, CredentialsError> {
+        let end = Instant::now() + self.timeout;
+        let missing =
+            |source| CredentialsError::HelperMissing { program: self.name.clone(), source };
+        let mut child = Command::new(&self.program)
+            .arg(action)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(missing)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A helper that reads nothing must hold nobody up.
+            thread::spawn(move || drop(stdin.write_all(&input)));
+        }
+        let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+        let ended = self.wait(&mut child, action, end, &stdout, &stderr);
+        if ended.is_err() {
+            // What it has begun itself may go on, and nobody waits for that.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ended
+    }
+
+    fn wait(
+        &self,
+        child: &mut Child,
+        action: &'static str,
+        end: Instant,
+        stdout: &Receiver<Zeroizing<Vec<u8>>>,
+        stderr: &Receiver<Zeroizing<Vec<u8>>>,
+    ) -> Result<Ended, CredentialsError> {
+        let program = || self.name.clone();
+        let hangs =
+            || CredentialsError::HelperHangs { program: program(), action, after: self.timeout };
+        let receive = |from: &Receiver<Zeroizing<Vec<u8>>>| match from
+            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            Ok(bytes) if bytes.len() > limits::HELPER_BYTES => {
+                Err(CredentialsError::HelperTooLong { program: program(), action })
+            }
+            Ok(bytes) => Ok(bytes),
+            Err(RecvTimeoutError::Timeout) => Err(hangs()),
+            Err(RecvTimeoutError::Disconnected) => Ok(Zeroizing::default()),
+        };
+        let (stdout, stderr) = (receive(stdout)?, receive(stderr)?);
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => {
+                    return Ok(Ended { is_success: status.success(), stdout, stderr });
+                }
+                Ok(None) if Instant::now() < end => thread::sleep(PAUSE),
+                Ok(None) => return Err(hangs()),
+                Err(source) => {
+                    return Err(CredentialsError::HelperMissing { program: program(), source });
+                }
+            }
+        }
+    }
+}
+
+impl CredentialsError {
+    /// A helper may repeat what it was given.
+    fn without(self, secret: &str) -> Self {
+        match self {
+            Self::HelperFailed { program, action, reason } => {
+                Self::HelperFailed { program, action, reason: reason.replace(secret, "…") }
+            }
+            other => other,
+        }
+    }
+}
+
+impl zeroize::Zeroize for Entry {
+    fn zeroize(&mut self) {
+        self.secret.zeroize();
+    }
+}
+
+/// Reads to the end, or to one byte over the limit.
+fn drain(from: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        // With room for all of it: a vector that grows leaves its old bytes behind.
+        let limit = limits::HELPER_BYTES.saturating_add(1);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(limit));
+        if let Some(from) = from {
+            let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+            // What came before an error counts.
+            let _ = from.take(limit).read_to_end(&mut bytes);
+        }
+        let _ = sender.send(bytes);
+    });
+    receiver
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    /// Runs `get` of a script.
+    fn get(script: &str) -> Result<Option<Credential>, CredentialsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("helper");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let timeout = Duration::from_millis(700);
+        let helper = Helper { name: "helper".to_owned(), program: program.into(), timeout };
+        helper.get("registry.example")
+    }
+
+    #[track_caller]
+    fn told(script: &str) -> String {
+        get(script).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_helper_is_given_the_registry_and_gives_a_user_or_a_token() {
+        let basic =
+            get(r#"read -r s || :; echo '{"ServerURL":"'$s'","Username":"'$s'","Secret":"x"}'"#);
+        assert!(matches!(basic.unwrap(), Some(Credential::Basic { username, password })
+            if username == "registry.example" && *password == "x"));
+        let token = get(r#"echo '{"Username":"<token>","Secret":"x"}'"#).unwrap();
+        assert!(matches!(token, Some(Credential::IdentityToken(token)) if *token == "x"));
+        assert!(get(r#"echo '{"Username":"","Secret":""}'"#).unwrap().is_none());
+        assert!(get("echo credentials not found in native keychain; exit 1").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_helper_that_hangs_floods_or_fails_is_ended_and_told_without_secrets() {
+        let begun = Instant::now();
+        assert_eq!(told("sleep 30"), "helper get took longer than 0.7 s");
+        assert_eq!(told("exec 1>&- 2>&-; sleep 30"), "helper get took longer than 0.7 s");
+        assert_eq!(told("yes"), "helper get prints over the limit of 65536 bytes");
+        assert_eq!(told("yes >&2"), "helper get prints over the limit of 65536 bytes");
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert_eq!(told("echo locked; exit 1"), "helper get failed: locked");
+        assert_eq!(told("echo no account >&2; exit 1"), "helper get failed: no account");
+        assert_eq!(
+            told(r#"echo '{"Secret":"hunter2"}'; exit 1"#),
+            "helper get failed: no reason given"
+        );
+        for answer in ["", "{}", r#"{"Username":"me","Secret":7}"#, r#"["hunter2"]"#] {
+            let told = told(&format!("echo '{answer}'"));
+            assert_eq!(told, "helper get printed something else than a user and a secret");
+        }
+    }
+
+    #[test]
+    fn a_helper_has_no_path() {
+        for suffix in ["../x", "/bin/sh", "a b", "a\0"] {
+            assert!(matches!(Helper::new(suffix), Err(CredentialsError::BadHelper(_))), "{suffix}");
+        }
+        assert_eq!(Helper::new("ecr-login").unwrap().name(), "docker-credential-ecr-login");
+    }
+}
