@@ -2,8 +2,15 @@
 
 use std::{
     fs,
+    io::Read as _,
+    net::TcpListener,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use notation_sdk::algorithm::KeySpec;
@@ -56,8 +63,10 @@ impl Home {
 
     fn add_helper(&self, suffix: &str, script: &str) {
         let helper = self.path("bin").join(format!("docker-credential-{suffix}"));
-        fs::write(&helper, script).unwrap();
-        fs::set_permissions(&helper, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(self.path("source"), script).unwrap();
+        // Copied by another process: a file that this one has open for writing cannot be run.
+        let run = Run::new("install").args(["-m", "700"]).arg(self.path("source"));
+        run.arg(helper).finish().expect_status(0);
     }
 
     fn config(&self) -> PathBuf {
@@ -88,7 +97,8 @@ impl Home {
     }
 
     fn login(&self, server: &FakeHttp, more: &[&str]) -> Run {
-        let words = [&["login", &host(server), "--insecure-registry", "-u", "me"], more].concat();
+        let host = host(server);
+        let words = [&["login", &host, "--insecure-registry", "-u", "me"], more].concat();
         self.run(&words).arg("--password-stdin").stdin("hunter2\n")
     }
 
@@ -119,6 +129,26 @@ fn basic_registry() -> FakeHttp {
 fn authorizations(server: &FakeHttp) -> Vec<String> {
     let header = |request: &Request| request.header("authorization").map(ToOwned::to_owned);
     server.requests().iter().filter_map(header).collect()
+}
+
+/// What a TLS connection begins with.
+const TLS: u8 = 22;
+
+/// A server that hangs up on everybody, and the first byte of each.
+fn first_bytes() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            let mut byte = [0];
+            if connection.read_exact(&mut byte).is_ok() {
+                log.lock().unwrap().push(byte[0]);
+            }
+        }
+    });
+    (host, seen)
 }
 
 /// No output holds the secret.
@@ -314,13 +344,15 @@ fn credentials_go_to_no_other_host_and_by_no_plain_connection() {
     // A token service is a host that the registry names, by TLS or on this machine.
     let elsewhere = "Bearer realm=\"http://registry.example/token\"";
     let naming = FakeHttp::start(move |_| challenge(elsewhere));
-    let words = ["login", &host(&naming), "-u", "me", "--password-stdin", "--plain-text"];
-    // Not told to be insecure, this is TLS, which the server does not speak.
-    home.run(&words).stdin("hunter2").finish().expect_status(1);
-    assert!(authorizations(&naming).is_empty());
+    let (host_of_tls, seen) = first_bytes();
+    let words = ["login", &host_of_tls, "-u", "me", "--password-stdin", "--plain-text"];
+    // Nobody said that this may be insecure.
+    home.run(&words).stdin("hunter2").finish().expect_status(6);
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|byte| *byte == TLS), "{seen:?}");
     let named = format!("localhost:{}", host(&naming).rsplit(':').next().unwrap());
     let words = ["login", &named, "-u", "me", "--password-stdin", "--plain-text"];
-    let plain = home.run(&words).stdin("hunter2").finish().expect_status(1);
+    let plain = home.run(&words).stdin("hunter2").finish().expect_status(3);
     assert!(plain.stderr.contains("a challenge whose realm is not https://"), "{plain:?}");
     assert!(authorizations(&naming).is_empty());
 }
@@ -417,7 +449,7 @@ fn a_helper_that_fails_is_told_and_what_the_file_holds_is_taken() {
     home.add_helper("broken", "#!/bin/sh\necho 'the keychain is locked'\nexit 1\n");
     home.add_helper("liar", "#!/bin/sh\necho '{\"Username\":\"me\",\"Secret\":[\"hunter2\"]}'\n");
     for (helper, reason) in [
-        ("broken", "docker-credential-broken get failed: the keychain is locked"),
+        ("broken", "docker-credential-broken get failed: exit status: 1"),
         ("liar", "docker-credential-liar get printed something else"),
         ("gone", "docker-credential-gone cannot be started: "),
     ] {
@@ -463,7 +495,7 @@ fn bearer_registry(
     knows: impl Fn(&Request) -> bool + Send + Sync + 'static,
     takes: impl Fn(&str, usize) -> bool + Send + Sync + 'static,
 ) -> FakeHttp {
-    let tokens = std::sync::atomic::AtomicUsize::new(0);
+    let tokens = AtomicUsize::new(0);
     FakeHttp::start(move |request| {
         if request.target.starts_with("/token") {
             if !knows(request) {
@@ -472,7 +504,7 @@ fn bearer_registry(
                     r#"{"errors":[{"code":"UNAUTHORIZED","message":"who?"}]}"#,
                 );
             }
-            let number = 1 + tokens.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let number = 1 + tokens.fetch_add(1, Ordering::Relaxed);
             return Answer::new(200, json!({"access_token": format!("t{number}")}).to_string());
         }
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
@@ -515,20 +547,21 @@ fn a_token_that_expires_is_fetched_again_once_and_then_told() {
     let any = |_: &Request| true;
     let layout = crate::support::layout::Layout::new(b"any");
     let reference = |server: &FakeHttp| format!("{}/team/app@{}", host(server), layout.digest());
-    let manifest = fs::read(layout.blob(layout.digest())).unwrap();
+    let blob = layout.digest().replace(':', "/");
+    let manifest = fs::read(layout.path().join("blobs").join(blob)).unwrap();
     let expiring = FakeHttp::start(move |request| {
         let media_type = "application/vnd.oci.image.manifest.v1+json";
         let realm = format!("Bearer realm=\"{}/token\",service=\"s\"", request.url());
-        match (request.header("authorization"), request.number) {
-            _ if request.target.starts_with("/token") => {
-                Answer::new(200, json!({"token": format!("t{}", request.number)}).to_string())
+        if request.target.starts_with("/token") {
+            return Answer::new(200, json!({"token": format!("t{}", request.number)}).to_string());
+        }
+        match request.header("authorization") {
+            None => challenge(&realm),
+            // The first token, of request 1, is taken once.
+            Some("Bearer t1") if request.number > 2 => challenge(&realm),
+            _ if request.target.contains("/manifests/sha256:") => {
+                Answer::new(200, manifest.clone()).header("Content-Type", media_type)
             }
-            // The first token, of request 1, ends after request 2.
-            (Some("Bearer t1"), 2) => {
-                let answer = Answer::new(200, manifest.clone());
-                answer.header("Content-Type", media_type)
-            }
-            (Some("Bearer t1") | None, _) => challenge(&realm),
             _ => Answer::new(404, ""),
         }
     });
@@ -540,7 +573,8 @@ fn a_token_that_expires_is_fetched_again_once_and_then_told() {
     let never = bearer_registry(any, |_, _| false);
     let told = list(&never).expect_status(7);
     assert!(told.stderr.contains("was denied"), "{}", told.stderr);
-    assert_eq!(token_requests(&never).len(), 1, "{:?}", never.targets());
+    // Once for each of the two ways to ask for a manifest.
+    assert_eq!(token_requests(&never).len(), 2, "{:?}", never.targets());
 }
 
 #[test]
@@ -585,7 +619,7 @@ fn an_identity_token_is_traded_for_tokens() {
 fn logins_at_once_lose_no_entry() {
     let home = Home::new();
     let servers: Vec<FakeHttp> = (0..6).map(|_| basic_registry()).collect();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for server in &servers {
             scope.spawn(|| home.login(server, &["--plain-text"]).finish().expect_status(0));
         }

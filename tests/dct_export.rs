@@ -231,7 +231,7 @@ fn credentials_are_dockers_own() {
     helper("empty", "echo 'credentials not found in native keychain'; exit 1");
     helper("broken", "echo secret; exit 1");
     for (name, exit, warning) in
-        [("full", 8, ""), ("empty", 7, ""), ("broken", 7, "docker-credential-broken failed")]
+        [("full", 8, ""), ("empty", 7, ""), ("broken", 7, "docker-credential-broken get failed")]
     {
         let config = json!({"credHelpers": {"registry.example.test": name}});
         fs::write(home.path().join(".docker/config.json"), config.to_string()).unwrap();

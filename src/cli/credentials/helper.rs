@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     io::{Read, Write as _},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -47,7 +47,7 @@ struct Entry {
 
 /// A program that has ended.
 struct Ended {
-    is_success: bool,
+    status: ExitStatus,
     stdout: Zeroizing<Vec<u8>>,
     stderr: Zeroizing<Vec<u8>>,
 }
@@ -71,13 +71,11 @@ impl Helper {
     /// What is kept for a registry.
     pub(super) fn get(&self, server: &str) -> Result<Option<Credential>, CredentialsError> {
         let ended = self.run("get", Zeroizing::new(server.as_bytes().to_vec()))?;
-        if !ended.is_success {
-            return match self.failed("get", &ended) {
-                CredentialsError::HelperFailed { reason, .. } if reason.contains(UNKNOWN) => {
-                    Ok(None)
-                }
-                error => Err(error),
-            };
+        if !ended.status.success() {
+            let is_unknown = String::from_utf8_lossy(&ended.stdout).contains(UNKNOWN);
+            // What else it prints could be a secret.
+            let reason = ended.status.to_string();
+            return if is_unknown { Ok(None) } else { Err(self.failed("get", reason)) };
         }
         // The cause would show a part of the secret.
         let malformed = || CredentialsError::HelperMalformed { program: self.name.clone() };
@@ -104,25 +102,18 @@ impl Helper {
         let entry = Zeroizing::new(Entry { server_url, username, secret: secret.to_string() });
         let input = serde_json::to_vec(&*entry).map(Zeroizing::new).unwrap_or_default();
         let ended = self.run("store", input)?;
-        if ended.is_success { Ok(()) } else { Err(self.failed("store", &ended).without(secret)) }
+        let told = || self.failed("store", ended.reason().replace(secret.as_str(), "…"));
+        if ended.status.success() { Ok(()) } else { Err(told()) }
     }
 
     /// Forgets what is kept for a registry.
     pub(super) fn erase(&self, server: &str) -> Result<(), CredentialsError> {
         let ended = self.run("erase", Zeroizing::new(server.as_bytes().to_vec()))?;
-        if ended.is_success { Ok(()) } else { Err(self.failed("erase", &ended)) }
+        if ended.status.success() { Ok(()) } else { Err(self.failed("erase", ended.reason())) }
     }
 
-    /// By the protocol the reason stands on standard output; many helpers write it to standard error. What begins
-    /// an object would be a secret.
-    fn failed(&self, action: &'static str, ended: &Ended) -> CredentialsError {
-        let mut reasons = [&ended.stdout, &ended.stderr].into_iter().filter(|text| {
-            let text = text.trim_ascii_start();
-            !text.is_empty() && !text.starts_with(b"{")
-        });
-        let reason = reasons.next().map_or(&[][..], |text| text.as_slice());
-        let shown = reason.get(..limits::ERROR_BODY_BYTES).unwrap_or(reason);
-        CredentialsError::HelperFailed { program: self.name.clone(), action, reason: said(shown) }
+    fn failed(&self, action: &'static str, reason: String) -> CredentialsError {
+        CredentialsError::HelperFailed { program: self.name.clone(), action, reason }
     }
 
     fn run(
@@ -179,7 +170,7 @@ impl Helper {
         loop {
             match child.try_wait() {
                 Ok(Some(status)) => {
-                    return Ok(Ended { is_success: status.success(), stdout, stderr });
+                    return Ok(Ended { status, stdout, stderr });
                 }
                 Ok(None) if Instant::now() < end => thread::sleep(PAUSE),
                 Ok(None) => return Err(hangs()),
@@ -191,15 +182,12 @@ impl Helper {
     }
 }
 
-impl CredentialsError {
-    /// A helper may repeat what it was given.
-    fn without(self, secret: &str) -> Self {
-        match self {
-            Self::HelperFailed { program, action, reason } => {
-                Self::HelperFailed { program, action, reason: reason.replace(secret, "…") }
-            }
-            other => other,
-        }
+impl Ended {
+    /// Why it failed: by the protocol it stands on standard output, and many helpers write it to standard error.
+    fn reason(&self) -> String {
+        let mut texts = [&self.stdout, &self.stderr].into_iter().map(|text| text.trim_ascii());
+        let text = texts.find(|text| !text.is_empty()).unwrap_or_default();
+        said(text.get(..limits::ERROR_BODY_BYTES).unwrap_or(text))
     }
 }
 
@@ -229,16 +217,18 @@ fn drain(from: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::fs;
 
     use super::*;
 
     /// Runs `get` of a script.
     fn get(script: &str) -> Result<Option<Credential>, CredentialsError> {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("helper");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+        let (source, program) = (folder.path().join("source"), folder.path().join("helper"));
+        fs::write(&source, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // Copied by another process: a file that this one has open for writing cannot be run.
+        let copied = Command::new("install").args(["-m", "700"]).args([&source, &program]).status();
+        assert!(copied.unwrap().success());
         let timeout = Duration::from_millis(700);
         let helper = Helper { name: "helper".to_owned(), program: program.into(), timeout };
         helper.get("registry.example")
@@ -269,12 +259,9 @@ mod tests {
         assert_eq!(told("yes"), "helper get prints over the limit of 65536 bytes");
         assert_eq!(told("yes >&2"), "helper get prints over the limit of 65536 bytes");
         assert!(begun.elapsed() < Duration::from_secs(10));
-        assert_eq!(told("echo locked; exit 1"), "helper get failed: locked");
-        assert_eq!(told("echo no account >&2; exit 1"), "helper get failed: no account");
-        assert_eq!(
-            told(r#"echo '{"Secret":"hunter2"}'; exit 1"#),
-            "helper get failed: no reason given"
-        );
+        for script in ["echo hunter2; exit 1", "echo hunter2 >&2; exit 1"] {
+            assert_eq!(told(script), "helper get failed: exit status: 1");
+        }
         for answer in ["", "{}", r#"{"Username":"me","Secret":7}"#, r#"["hunter2"]"#] {
             let told = told(&format!("echo '{answer}'"));
             assert_eq!(told, "helper get printed something else than a user and a secret");
