@@ -59,6 +59,10 @@ impl Exit {
     }
 }
 
+/// What to do where a registry refuses.
+const LOG_IN: &str = "`notation-kms login` keeps a user and a password for a registry, and NOTATION_USERNAME and \
+     NOTATION_PASSWORD give them; does that user have the right?";
+
 /// A failed command.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -161,7 +165,10 @@ where
 {
     fn from(error: E) -> Self {
         let error = anyhow::Error::new(error);
-        Self { exit: classify(&error), error, hint: None, silent: false }
+        let exit = classify(&error);
+        let is_registry = || error.chain().any(|cause| cause.is::<RepositoryError>());
+        let hint = (exit == Exit::Denied && is_registry()).then(|| LOG_IN.to_owned());
+        Self { exit, error, hint, silent: false }
     }
 }
 

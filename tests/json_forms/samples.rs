@@ -46,6 +46,7 @@ pub(super) fn all() -> &'static [Sample] {
         samples.revocation();
         samples.trust_stores();
         samples.trust_data();
+        samples.logins();
         samples.errors();
         samples.0
     });
@@ -401,6 +402,30 @@ impl Samples {
         let run = Run::notation_kms().home(home).current_dir(home);
         let finished = run.arg("dct").args(words).args(["-o", "json"]).finish();
         self.take(form.0, form.1, &finished.expect_status(status));
+    }
+
+    fn logins(&mut self) {
+        let quickstart = Quickstart::new();
+        let server = FakeHttp::start(|request| match request.header("authorization") {
+            None => Answer::new(401, "").header("WWW-Authenticate", "Basic realm=test"),
+            Some(_) => Answer::new(200, "{}"),
+        });
+        let host = server.url().trim_start_matches("http://").to_owned();
+        let login = ["login", &host, "--insecure-registry", "--plain-text", "-o", "json"];
+        let run = |words: &[&str]| Run::notation_kms().home(&quickstart.path("")).args(words);
+        let token = run(&login).env("NOTATION_PASSWORD", "hunter2").finish();
+        self.take(
+            "error",
+            "an identity token where a password is asked for",
+            &token.expect_status(7),
+        );
+        let user = run(&login).args(["-u", "me"]).env("NOTATION_PASSWORD", "hunter2").finish();
+        self.take("login", "a user", &user.expect_status(0));
+        let logout = ["logout", &host, "-o", "json"];
+        self.take("logout", "a user", &run(&logout).finish().expect_status(0));
+        let auths = json!({"auths": {&host: {"auth": "bWU6aHVudGVyMg=="}}}).to_string();
+        let left = run(&logout).env("DOCKER_AUTH_CONFIG", auths).finish().expect_status(0);
+        self.take("logout", "credentials elsewhere", &left);
     }
 
     fn errors(&mut self) {
