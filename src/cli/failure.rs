@@ -166,7 +166,7 @@ where
     fn from(error: E) -> Self {
         let error = anyhow::Error::new(error);
         let exit = classify(&error);
-        let is_registry = || error.chain().any(|cause| cause.is::<RepositoryError>());
+        let is_registry = || error.chain().any(<dyn std::error::Error>::is::<RepositoryError>);
         let hint = (exit == Exit::Denied && is_registry()).then(|| LOG_IN.to_owned());
         Self { exit, error, hint, silent: false }
     }
