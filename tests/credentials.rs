@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     command::{Finished, Run},
+    component::Component,
     fake_http::{Answer, FakeHttp, Request},
     openssl::Openssl,
     registry::Registry,
@@ -88,8 +89,13 @@ impl Home {
     }
 
     fn run(&self, words: &[&str]) -> Run {
+        self.in_place_of_ours(Path::new(env!("CARGO_BIN_EXE_notation-kms")), words)
+    }
+
+    /// Runs another program in this home.
+    fn in_place_of_ours(&self, program: &Path, words: &[&str]) -> Run {
         let path = std::env::var("PATH").unwrap();
-        Run::notation_kms()
+        Run::new(program)
             .home(self.0.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("KEPT", self.path("kept"))
@@ -162,11 +168,7 @@ fn without_secret(finished: Finished) -> Finished {
 #[test]
 fn a_login_is_checked_by_a_registry_with_tls_and_kept_by_the_helper() {
     let Some(openssl) = Openssl::or_skip() else { return };
-    openssl.create_key("server", KeySpec::Ec256);
-    let make = "req -x509 -new -key server.key -days 2 -subj /CN=server-of-test -config extensions.cnf \
-                -addext subjectAltName=IP:127.0.0.1 -out server.crt";
-    openssl.run(make).expect_status(0);
-    let Some(registry) = Registry::with_password_or_skip(&openssl.path("")) else { return };
+    let Some(registry) = tls_registry(&openssl) else { return };
     let (home, host) = (Home::new(), registry.host());
     home.configure(&json!({"credsStore": "kept"}));
     let root = openssl.path("server.crt").display().to_string();
@@ -200,6 +202,118 @@ fn a_login_is_checked_by_a_registry_with_tls_and_kept_by_the_helper() {
     let unknown = ["login", &host, "-u", "me", "--password-stdin"];
     let untrusted = home.run(&unknown).stdin("hunter2").finish().expect_status(1);
     assert!(untrusted.stderr.contains("no trusted TLS connection"), "{untrusted:?}");
+}
+
+/// A registry that skopeo and notation ask by TLS too, whose certificate is in `server.crt`.
+fn tls_registry(openssl: &Openssl) -> Option<Registry> {
+    openssl.create_key("server", KeySpec::Ec256);
+    let make = "req -x509 -new -key server.key -days 2 -subj /CN=server-of-test -config extensions.cnf \
+                -addext subjectAltName=IP:127.0.0.1 -out server.crt";
+    openssl.run(make).expect_status(0);
+    Registry::with_password_or_skip(&openssl.path(""))
+}
+
+#[test]
+fn skopeo_uses_what_login_stores_and_ours_what_skopeo_stores() {
+    let (Some(openssl), Some(skopeo)) = (Openssl::or_skip(), Component::Skopeo.or_skip()) else {
+        return;
+    };
+    let Some(registry) = tls_registry(&openssl) else { return };
+    let host = registry.host();
+    let root = openssl.path("server.crt").display().to_string();
+    let reference = format!("{host}/team/app:v1");
+    let list = ["list", &reference, "--ca-cert", &root];
+    for (config, more) in
+        [(json!({}), &["--plain-text"][..]), (json!({"credHelpers": {&host: "kept"}}), &[])]
+    {
+        let home = Home::new();
+        home.configure(&config);
+        let words = ["login", &host, "-u", "me", "--password-stdin", "--ca-cert", &root];
+        home.run(&[&words, more].concat()).stdin("hunter2").finish().expect_status(0);
+        let run = |words: &[&str]| home.in_place_of_ours(&skopeo, words);
+        let config = home.config().display().to_string();
+        let user = run(&["login", "--get-login", "--authfile", &config, &host]).finish();
+        assert_eq!(user.expect_status(0).stdout, "me\n");
+        let image = format!("docker://{reference}");
+        let inspect = ["inspect", "--tls-verify=false", "--authfile", &config, &image];
+        let inspected = run(&inspect).finish().expect_status(1);
+        assert!(inspected.stderr.contains("manifest unknown"), "{inspected:?}");
+        home.run(&["logout", &host]).finish().expect_status(0);
+        run(&["login", "--get-login", "--authfile", &config, &host]).finish().expect_status(1);
+        let refused = run(&inspect).finish().expect_status(1);
+        assert!(refused.stderr.contains("authentication required"), "{refused:?}");
+
+        let theirs = home.path("auth.json");
+        let login = ["login", "--tls-verify=false", "-u", "me", "--password-stdin", "--authfile"];
+        let theirs_text = theirs.display().to_string();
+        let login = [&login[..], &[&theirs_text, &host]].concat();
+        run(&login).stdin("hunter2").finish().expect_status(0);
+        home.run(&list).finish().expect_status(7);
+        home.run(&list).env("REGISTRY_AUTH_FILE", theirs).finish().expect_status(8);
+    }
+}
+
+#[test]
+fn notation_uses_what_login_stores_and_ours_what_notation_stores() {
+    let (Some(openssl), Some(notation)) = (Openssl::or_skip(), Component::Notation.or_skip())
+    else {
+        return;
+    };
+    let Some(registry) = tls_registry(&openssl) else { return };
+    let (home, host) = (Home::new(), registry.host());
+    home.configure(&json!({"credsStore": "kept"}));
+    let root = openssl.path("server.crt").display().to_string();
+    let notation =
+        |words: &[&str]| home.in_place_of_ours(&notation, words).env("SSL_CERT_FILE", &root);
+    let reference = format!("{host}/team/app:v1");
+    // The project's own peer of notation, where there is no notation, knows no login.
+    if notation(&["login", "--help"]).finish().status != Some(0) {
+        return;
+    }
+    let theirs = || notation(&["list", &reference]).finish().expect_status(1).stderr;
+    let ours = || home.run(&["list", &reference, "--ca-cert", &root]).finish();
+    let words = ["login", &host, "-u", "me", "--password-stdin", "--ca-cert", &root];
+    assert!(theirs().contains("credential not found"), "{}", theirs());
+    home.run(&words).stdin("hunter2").finish().expect_status(0);
+    assert!(theirs().contains("v1: not found"), "{}", theirs());
+    notation(&["logout", &host]).finish().expect_status(0);
+    ours().expect_status(7);
+    let login = ["login", &host, "-u", "me", "--password-stdin"];
+    notation(&login).stdin("hunter2").finish().expect_status(0);
+    ours().expect_status(8);
+}
+
+#[test]
+fn what_is_typed_is_asked_for_on_a_terminal_and_not_shown() {
+    // Types what is asked for, and prints all that the terminal shows.
+    const TYPIST: &str = r#"
+import os, pty, sys, termios, time
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = b""
+for question, answer in ((b"Username: ", b"me\n"), (b"Password: ", b"hunter2\n")):
+    while question not in shown:
+        shown += os.read(terminal, 1024)
+    while question == b"Password: " and termios.tcgetattr(terminal)[3] & termios.ECHO:
+        time.sleep(0.01)
+    os.write(terminal, answer)
+try:
+    while data := os.read(terminal, 1024):
+        shown += data
+except OSError:
+    pass
+sys.stdout.write(shown.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+    let Some(python) = Component::Python.or_skip() else { return };
+    let (home, server) = (Home::new(), basic_registry());
+    let host = host(&server);
+    let ours = env!("CARGO_BIN_EXE_notation-kms");
+    let words = ["-c", TYPIST, ours, "login", &host, "--insecure-registry", "--plain-text"];
+    let shown = without_secret(home.in_place_of_ours(&python, &words).finish().expect_status(0));
+    assert!(shown.stdout.contains(&format!("logged in to {host} as me")), "{shown:?}");
+    assert_eq!(home.configured()["auths"][&host]["auth"], AUTH);
 }
 
 #[test]
