@@ -9,7 +9,7 @@ use base64::{
     prelude::BASE64_STANDARD,
 };
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap as _};
-use serde_json::{ser::PrettyFormatter, value::RawValue};
+use serde_json::{ser::PrettyFormatter, value::to_raw_value};
 use zeroize::Zeroizing;
 
 use super::{CredentialsError, helper::Helper, members::Members, name::Name};
@@ -69,7 +69,7 @@ impl AuthFile {
             ends_with_line_feed: bytes.ends_with(b"\n"),
             members,
         };
-        file.auths = file.member::<Option<Members>>(AUTHS)?.flatten().unwrap_or_default();
+        file.auths = file.member(AUTHS)?.unwrap_or_default();
         Ok(file)
     }
 
@@ -79,8 +79,8 @@ impl AuthFile {
 
     /// Who keeps the passwords of a registry, if not this file.
     pub(super) fn helper(&self, registry: &Name) -> Result<Option<Helper>, CredentialsError> {
-        let helpers: Option<BTreeMap<String, String>> = self.member("credHelpers")?;
-        let own = helpers.unwrap_or_default().into_iter().find(|(name, _)| registry.is(name));
+        let helpers: BTreeMap<String, String> = self.member("credHelpers")?.unwrap_or_default();
+        let own = helpers.into_iter().find(|(name, _)| registry.is(name));
         let suffix = match own {
             Some((_, suffix)) => Some(suffix),
             None => self.member("credsStore")?,
@@ -108,14 +108,26 @@ impl AuthFile {
     }
 
     /// Puts a credential into the file; `None`: a helper keeps it.
-    pub(super) fn set(&mut self, registry: &Name, credential: Option<&Credential>) {
-        let text = match credential {
-            None => Zeroizing::new("{}".to_owned()),
-            Some(credential) => written(credential),
-        };
-        if let Ok(value) = RawValue::from_string(text.to_string()) {
-            self.auths.set(registry.key(), value);
+    pub(super) fn set(
+        &mut self,
+        registry: &Name,
+        credential: Option<&Credential>,
+    ) -> Result<(), CredentialsError> {
+        let mut entry = BTreeMap::new();
+        match credential {
+            Some(Credential::Basic { username, password }) => {
+                let pair = Zeroizing::new(format!("{username}:{}", **password));
+                entry.insert("auth", Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes())));
+            }
+            Some(Credential::IdentityToken(token)) => {
+                entry.insert("identitytoken", token.clone());
+            }
+            None => {}
         }
+        let entry: BTreeMap<_, _> = entry.iter().map(|(name, text)| (name, &**text)).collect();
+        let value = to_raw_value(&entry).map_err(|_| self.bad(AUTHS))?;
+        self.auths.set(registry.key(), value);
+        Ok(())
     }
 
     /// Takes out what stands under any name of a registry; whether there was anything.
@@ -140,9 +152,9 @@ impl AuthFile {
         &self,
         name: &str,
     ) -> Result<Option<T>, CredentialsError> {
-        let value = self.members.get(name).map(|value| serde_json::from_str(value.get()));
+        let value = self.members.get(name).map_or("null", |value| value.get());
         // The cause could show a secret.
-        value.transpose().map_err(|_| self.bad(&format!("member {name:?}")))
+        serde_json::from_str(value).map_err(|_| self.bad(&format!("member {name:?}")))
     }
 
     fn bad(&self, member: &str) -> CredentialsError {
@@ -191,18 +203,6 @@ fn decoded(auth: &str) -> Option<Credential> {
     let (username, password) = str::from_utf8(&bytes).ok()?.split_once(':')?;
     let password = Zeroizing::new(password.trim_matches('\0').to_owned());
     Some(Credential::Basic { username: username.to_owned(), password })
-}
-
-/// A credential as docker writes it into its file.
-fn written(credential: &Credential) -> Zeroizing<String> {
-    let (member, value) = match credential {
-        Credential::Basic { username, password } => {
-            let pair = Zeroizing::new(format!("{username}:{}", **password));
-            ("auth", Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes())))
-        }
-        Credential::IdentityToken(token) => ("identitytoken", token.clone()),
-    };
-    Zeroizing::new(serde_json::json!({ member: *value }).to_string())
 }
 
 /// What stands before the first member.

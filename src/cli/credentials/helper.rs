@@ -100,8 +100,9 @@ impl Helper {
         };
         let (server_url, username) = (server.to_owned(), username.to_owned());
         let entry = Zeroizing::new(Entry { server_url, username, secret: secret.to_string() });
-        let input = serde_json::to_vec(&*entry).map(Zeroizing::new).unwrap_or_default();
-        let ended = self.run("store", input)?;
+        let input =
+            serde_json::to_vec(&*entry).map_err(|error| self.failed("store", error.to_string()))?;
+        let ended = self.run("store", Zeroizing::new(input))?;
         let told = || self.failed("store", ended.reason().replace(secret.as_str(), "…"));
         if ended.status.success() { Ok(()) } else { Err(told()) }
     }

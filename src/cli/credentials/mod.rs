@@ -81,11 +81,7 @@ impl Keeper {
             helper.store(self.name.key(), credential)?;
         }
         let in_file = self.helper.is_none().then_some(credential);
-        self.change(|file| {
-            file.set(&self.name, in_file);
-            true
-        })?;
-        Ok(())
+        self.change(|file| file.set(&self.name, in_file).map(|()| true)).map(drop)
     }
 
     /// Forgets what is kept under any name of the registry; whether there was anything.
@@ -102,19 +98,22 @@ impl Keeper {
         if AuthFile::open(&self.path)?.is_none() {
             return Ok(had);
         }
-        Ok(self.change(|file| file.remove(&self.name))? || had)
+        Ok(self.change(|file| Ok(file.remove(&self.name)))? || had)
     }
 
     /// Changes the file as it is now, and writes it if it did change. Others of this program wait.
-    fn change(&self, change: impl FnOnce(&mut AuthFile) -> bool) -> Result<bool, CredentialsError> {
+    fn change(
+        &self,
+        change: impl FnOnce(&mut AuthFile) -> Result<bool, CredentialsError>,
+    ) -> Result<bool, CredentialsError> {
         let folder = self.path.parent().unwrap_or(&self.path);
         fs::create_folder(folder)?;
         let _turn = fs::lock_folder_in_turn(folder)?;
         let mut file = match AuthFile::open(&self.path)? {
             Some(file) => file,
-            None => AuthFile::parse(&self.path.display().to_string(), b"")?,
+            None => AuthFile::parse(&format!("file {}", self.path.display()), b"")?,
         };
-        let changed = change(&mut file);
+        let changed = change(&mut file)?;
         if changed {
             file.save(&self.path)?;
         }
