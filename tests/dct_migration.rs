@@ -10,6 +10,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use notation_sdk::{algorithm::HashAlgorithm, oci::Digest};
 use serde_json::{Map, Value, json};
 
+use crate::documentation::{blocks, install, matches, shell};
 use crate::support::{
     command::{Finished, Run},
     http,
@@ -142,6 +143,12 @@ fn json_of(finished: &Finished) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}"))
 }
 
+/// What was counted at all.
+fn nonzero(counts: &Value) -> Value {
+    let counts = counts.as_object().unwrap().iter().filter(|(_, count)| **count != json!(0));
+    counts.map(|(name, count)| (name.clone(), count.clone())).collect::<Map<_, _>>().into()
+}
+
 fn json_of_file(path: &std::path::Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -168,16 +175,16 @@ fn what_was_released_is_planned_signed_covered_and_verified_by_notation() {
 
     world.status().expect_status(4);
     let dry = json_of(&world.migrate(&["--dry-run"]).expect_status(0));
-    assert_eq!(dry["counts"], json!({"planned": 2}));
+    assert_eq!(nonzero(&dry["counts"]), json!({"planned": 2}));
     assert_eq!(world.signatures(index), 0);
     let report = json_of(&world.migrate(&[]).expect_status(0));
-    assert_eq!(report["counts"], json!({"signed": 2}));
+    assert_eq!(nonzero(&report["counts"]), json!({"signed": 2}));
     let kept = json_of_file(&world.multi.quickstart.path("plan/migration-report.json"));
     assert_eq!(kept, report);
     let covered = json_of(&world.status().expect_status(0));
     assert_eq!(covered["covered"], 2);
     let again = json_of(&world.migrate(&[]).expect_status(0));
-    assert_eq!(again["counts"], json!({"skipped": 2}));
+    assert_eq!(nonzero(&again["counts"]), json!({"skipped": 2}));
     assert_eq!(world.signatures(index), 1);
 
     // The policies are good as they stand, and back again is the first one.
@@ -201,6 +208,52 @@ fn what_was_released_is_planned_signed_covered_and_verified_by_notation() {
     let Some(notation) = Notation::or_skip() else { return };
     let verify = notation.command(["verify", "--insecure-registry", &reference]);
     verify.env("XDG_CONFIG_HOME", quickstart.path("config")).finish().expect_status(0);
+}
+
+#[test]
+fn the_commands_of_the_page_on_leaving_do_what_it_says() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let page = include_str!("../docs/leave-docker-content-trust.md");
+    let folder = tempfile::TempDir::new().unwrap();
+    install(folder.path());
+    fs::copy(quickstart.path("keys/chain.pem"), folder.path().join("chain.pem")).unwrap();
+    let (here, raw) = (world.repository(), quickstart.path("raw"));
+    for (script, printed) in blocks(page) {
+        // The server is saved files, the images are in the test's registry, and the key is in a file.
+        let script = script
+            .replace(
+                "dct export registry.example/acme/app",
+                &format!("dct export {GUN} --from-raw '{}'", raw.display()),
+            )
+            .replace("awskms:///alias/release", &quickstart.key_reference())
+            .replace(
+                "registry.example/acme/app:1.0",
+                &format!("{here}@{} --insecure-registry", world.multi.index.digest),
+            )
+            .replace("--to plan", "--to plan --insecure-registry")
+            .replace("migrate plan/plan.json", "migrate plan/plan.json --insecure-registry")
+            .replace("--plan plan/plan.json", "--plan plan/plan.json --insecure-registry");
+        if script.contains("dct plan") {
+            // Where the images are stands in the plan.
+            let offline = script.replace("--insecure-registry", "--offline");
+            shell(folder.path(), &offline).expect_status(0);
+            let plan = folder.path().join("plan/plan.json");
+            let text = fs::read_to_string(&plan).unwrap();
+            let moved = format!("\"repository\": \"{here}\"");
+            let text = text.replace(&format!("\"repository\": \"{GUN}\""), &moved);
+            fs::write(&plan, text).unwrap();
+        }
+        let finished = shell(folder.path(), &script).expect_status(0);
+        if let Some(printed) = printed {
+            let printed = printed.replace("registry.example/acme/app", &here);
+            assert!(
+                matches(&printed, &finished.stdout),
+                "{script}\n{printed}\n{}",
+                finished.stdout
+            );
+        }
+    }
 }
 
 #[test]
@@ -243,15 +296,15 @@ fn a_digest_that_is_gone_is_told_and_keeps_nothing_else_away() {
     let gone = gone.unwrap();
     world.delete(&gone);
     let planned = world.plan(&["--key", "quickstart", "-o", "json"]).expect_status(9);
-    assert_eq!(json_of(&planned)["registry"], json!({"gone": 1, "present": 2}));
+    assert_eq!(nonzero(&json_of(&planned)["registry"]), json!({"gone": 1, "present": 2}));
     let report = json_of(&world.migrate(&[]).expect_status(9));
-    assert_eq!(report["counts"], json!({"missing": 1, "signed": 2}));
+    assert_eq!(nonzero(&report["counts"]), json!({"missing": 1, "signed": 2}));
     let status = json_of(&world.status().expect_status(9));
     assert_eq!(status["covered"], 2);
     // Where nobody can be asked, nothing is said to be gone.
     world.edit_plan(|plan| plan["repositories"][0]["repository"] = json!("127.0.0.1:1/acme/app"));
     let unknown = world.plan(&["-o", "json"]).expect_status(6);
-    assert_eq!(json_of(&unknown)["registry"], json!({"unknown": 3}));
+    assert_eq!(nonzero(&json_of(&unknown)["registry"]), json!({"unknown": 3}));
 }
 
 #[test]
@@ -361,7 +414,11 @@ fn a_key_that_stops_signing_half_way_is_not_asked_again() {
     let run: Run = world.multi.quickstart.command(&words);
     let run = run.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
     let report = json_of(&run.finish().expect_status(9));
-    assert_eq!(report["counts"], json!({"signed": 1, "failed": 1, "notTried": 1}), "{report:#}");
+    assert_eq!(
+        nonzero(&report["counts"]),
+        json!({"signed": 1, "failed": 1, "notTried": 1}),
+        "{report:#}"
+    );
     assert_eq!(world.signatures(&digests[0]), 1);
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct RegistryFacts {
 }
 
 /// Whether a digest is still there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum RegistryState {
     /// With the size that was signed.
@@ -117,6 +117,11 @@ pub(crate) enum RegistryState {
     Unknown,
     /// It was not asked.
     NotAsked,
+}
+
+impl RegistryState {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Present, Self::Gone, Self::OtherSize, Self::Unknown, Self::NotAsked];
 }
 
 /// A repository that is left out.

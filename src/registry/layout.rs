@@ -229,7 +229,10 @@ impl ImageLayout {
     }
 
     /// Lists a manifest that is there in the index, under `tag` where there is one.
-    pub(crate) fn list_manifest(
+    ///
+    /// # Errors
+    /// [`LayoutError`].
+    pub fn list_manifest(
         &self,
         descriptor: &Descriptor,
         tag: Option<&str>,
@@ -252,7 +255,10 @@ impl ImageLayout {
     }
 
     /// The file of a blob, which need not be there.
-    pub(crate) fn blob_file(&self, digest: &Digest) -> Result<PathBuf, LayoutError> {
+    ///
+    /// # Errors
+    /// [`LayoutError::ReadOnly`] for a tar.
+    pub fn blob_file(&self, digest: &Digest) -> Result<PathBuf, LayoutError> {
         Ok(self.folder()?.join(blob_name(digest)))
     }
 

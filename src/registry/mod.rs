@@ -5,7 +5,7 @@ pub mod layout;
 #[cfg(feature = "net")]
 pub mod remote;
 mod tar_layout;
-pub(crate) mod tree;
+pub mod tree;
 
 use std::{error::Error, fmt, pin::Pin};
 

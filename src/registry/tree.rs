@@ -9,11 +9,13 @@ use crate::{
 };
 
 /// A manifest, or an index that lists some.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) descriptor: Descriptor,
-    /// What it lists.
-    pub(crate) below: Vec<Digest>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Node {
+    /// The manifest, without annotations.
+    pub descriptor: Descriptor,
+    /// What it lists, if it is an index.
+    pub below: Vec<Digest>,
 }
 
 /// What is wrong with an index.
@@ -29,7 +31,11 @@ enum TreeError {
 
 /// An artifact and what it lists, if it is an index, and so on: each once, and what is listed before what lists
 /// it. Only indexes are read.
-pub(crate) async fn manifests_below(
+///
+/// # Errors
+/// The repository's error, or [`RepositoryErrorKind::BadContent`] for an index that is none, is nested deeper than
+/// [`limits::INDEX_DEPTH`] or has more than [`limits::TREE_MANIFESTS`] manifests below it.
+pub async fn manifests_below(
     repository: &dyn Repository,
     root: &Descriptor,
 ) -> Result<Vec<Node>, RepositoryError> {

@@ -365,6 +365,7 @@ impl Samples {
         }
         self.odd_trust_data();
         self.uses_of_content_trust();
+        self.leaving_content_trust();
     }
 
     /// A tag with two digests, a rotated root, a delegation that is not published, a file that is not there.
@@ -383,6 +384,37 @@ impl Samples {
         let export = ["export", "--from-raw", "raw", GUN];
         self.dct(("dct-export", "something is missing"), home.path(), &export, 3);
         self.dct(("dct-inspect", "odd"), home.path(), &["inspect", "dct-archive"], 3);
+    }
+
+    /// A plan, carried out where no registry answers.
+    fn leaving_content_trust(&mut self) {
+        let quickstart = Quickstart::new();
+        let mut take = |sample: (&'static str, &'static str), words: &[&str], status: i32| {
+            self.run(sample, &quickstart, &[&["dct"], words].concat(), status);
+        };
+        for (folder, raw) in [("good", "raw-good"), ("bad", "raw-bad")] {
+            let mut data = TrustRepository::new().build();
+            if folder == "bad" {
+                data.insert("targets.json", b"{}".to_vec());
+            }
+            trust_data::write(&data, &quickstart.path(raw));
+            let export = ["dct", "export", "--from-raw", raw, "--to", folder, GUN];
+            quickstart.run(&export);
+        }
+        let plan = ["plan", "good", "--to", "plan", "--offline", "--key", "quickstart"];
+        take(("dct-plan", "not asked"), &plan, 0);
+        take(("dct-plan", "a key is missing"), &["plan", "good", "--to", "other", "--offline"], 0);
+        take(("dct-plan", "refused"), &["plan", "bad", "--to", "third", "--offline"], 9);
+        let file = quickstart.path("plan/plan.json");
+        let text = fs::read_to_string(&file).unwrap();
+        let nowhere = format!("\"repository\": \"{GUN}\"");
+        assert!(text.contains(&nowhere), "{text}");
+        fs::write(&file, text.replace(&nowhere, "\"repository\": \"127.0.0.1:1/acme/app\""))
+            .unwrap();
+        take(("dct-migrate", "no registry"), &["migrate", "plan/plan.json"], 6);
+        let plan = ["--plan", "plan/plan.json"];
+        take(("dct-status", "no registry"), &[&["status", "good"][..], &plan].concat(), 5);
+        take(("dct-status", "refused"), &["status", "bad"], 9);
     }
 
     /// Lines and a variable, a file that is too large, and nothing.

@@ -311,7 +311,7 @@ impl Report {
             plan: plan.display().to_string(),
             at: String::new(),
             dry_run,
-            counts: BTreeMap::new(),
+            counts: Fate::ALL.map(|fate| (fate, 0)).into(),
             signatures: Vec::new(),
             exits: Vec::new(),
         }
@@ -357,6 +357,11 @@ impl Report {
     }
 }
 
+impl Fate {
+    const ALL: [Self; 6] =
+        [Self::Signed, Self::Skipped, Self::Planned, Self::Missing, Self::Failed, Self::NotTried];
+}
+
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -380,8 +385,12 @@ impl fmt::Display for Report {
             }
             writeln!(f)?;
         }
-        let counts: Vec<String> =
-            self.counts.iter().map(|(fate, count)| format!("{count} {fate}")).collect();
+        let counts: Vec<String> = self
+            .counts
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(fate, count)| format!("{count} {fate}"))
+            .collect();
         write!(f, "{} digests: {}", self.signatures.len(), counts.join(", "))
     }
 }

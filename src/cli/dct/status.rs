@@ -1,7 +1,6 @@
 //! `dct status`
 
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -26,7 +25,7 @@ use crate::{
         verify::{CheckArgs, Judge},
     },
     config::Directories,
-    dct::plan::{Plan, released},
+    dct::plan::{Plan, RefusedRepository, released},
     fs, limits,
     oci::Digest,
 };
@@ -62,7 +61,7 @@ struct Report {
     covered: usize,
     digests: Vec<Row>,
     /// Repositories whose trust data is not accepted, and why: what they released is not known.
-    refused: BTreeMap<String, String>,
+    refused: Vec<RefusedRepository>,
     #[serde(skip)]
     exits: Vec<Exit>,
 }
@@ -102,12 +101,7 @@ impl Args {
         }
         let registries = Registries::new(&self.registry, false);
         let judge = self.judge(&registries)?;
-        let mut report = Report {
-            covered: 0,
-            digests: rows,
-            refused: refused.into_iter().map(|one| (one.gun, one.reason)).collect(),
-            exits: Vec::new(),
-        };
+        let mut report = Report { covered: 0, digests: rows, refused, exits: Vec::new() };
         report.fill(&judge)?;
         output::data(self.output.format, &report)?;
         report.outcome()
@@ -192,7 +186,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (gun, reason) in &self.refused {
+        for RefusedRepository { gun, reason, .. } in &self.refused {
             writeln!(f, "not known: {gun}: {reason}")?;
         }
         let row = |row: &Row| {

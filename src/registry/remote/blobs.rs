@@ -10,12 +10,11 @@ use crate::{
 };
 
 impl RemoteRepository {
-    /// Reads a blob into a file. Whether it has its digest is for the caller to find out.
-    pub(crate) async fn download_blob(
-        &self,
-        blob: &Descriptor,
-        into: &File,
-    ) -> Result<(), RemoteError> {
+    /// Reads a blob of any size into a file, from its start. Whether it has its digest is for the caller to find out.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn download_blob(&self, blob: &Descriptor, into: &File) -> Result<(), RemoteError> {
         let what = || format!("blob {}", blob.digest);
         let too_large = || RemoteError::TooLarge { what: what(), size: blob.size };
         let limit = usize::try_from(blob.size).map_err(|_| too_large())?;
@@ -31,22 +30,20 @@ impl RemoteRepository {
         }
     }
 
-    /// Stores a blob from a file.
-    pub(crate) async fn upload_blob(
-        &self,
-        blob: &Descriptor,
-        file: &Path,
-    ) -> Result<(), RemoteError> {
+    /// Stores a blob of any size from a file, which the registry holds against the digest.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn upload_blob(&self, blob: &Descriptor, file: &Path) -> Result<(), RemoteError> {
         let file = BlobContent::File(Upload { path: file, size: blob.size });
         self.put_blob(&blob.digest, file).await
     }
 
     /// Has a blob taken from another repository of the registry. `false`: it has to be sent.
-    pub(crate) async fn mount_blob(
-        &self,
-        blob: &Descriptor,
-        from: &Self,
-    ) -> Result<bool, RemoteError> {
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn mount_blob(&self, blob: &Descriptor, from: &Self) -> Result<bool, RemoteError> {
         if from.registry.name() != self.registry.name() {
             return Ok(false);
         }

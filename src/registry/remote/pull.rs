@@ -116,7 +116,10 @@ impl RemoteRepository {
     }
 
     /// Whether a blob is there already.
-    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, RemoteError> {
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn has_blob(&self, digest: &Digest) -> Result<bool, RemoteError> {
         let url = self.url(["blobs", digest.as_str()]);
         let request = Request::new(Method::Head, &url, 0);
         let action = || format!("tell of blob {digest}");

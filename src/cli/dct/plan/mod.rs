@@ -80,7 +80,7 @@ struct Report {
     digests: usize,
     tags: usize,
     /// By what the registry says of them.
-    registry: BTreeMap<String, usize>,
+    registry: BTreeMap<RegistryState, usize>,
     /// Keys of the plan that are still to be found.
     placeholders: BTreeSet<String>,
     /// Repositories whose trust data is not accepted.
@@ -297,11 +297,10 @@ fn steps(folder: &Path) -> Vec<String> {
 impl Report {
     fn new(folder: &Path, plan: &Plan) -> Self {
         let signatures = || plan.repositories.iter().flat_map(|one| &one.signatures);
-        let mut registry = BTreeMap::new();
+        let mut registry: BTreeMap<RegistryState, usize> =
+            RegistryState::ALL.map(|state| (state, 0)).into();
         for signature in signatures() {
-            let state = serde_json::to_value(signature.registry.state).ok();
-            let state = state.and_then(|state| state.as_str().map(ToOwned::to_owned));
-            *registry.entry(state.unwrap_or_default()).or_insert(0) += 1;
+            *registry.entry(signature.registry.state).or_insert(0) += 1;
         }
         let is_missing = |key: &&str| plan.keys.get(*key).is_some_and(PlannedKey::is_placeholder);
         Self {
@@ -317,12 +316,13 @@ impl Report {
 
     /// What is gone or refused will be missing in the end, and what could not be asked may be.
     fn outcome(&self) -> Outcome {
-        let of = |state: &str| self.registry.get(state).copied().unwrap_or(0);
-        let asked_in_vain = of("unknown");
+        let of = |state| self.registry.get(&state).copied().unwrap_or(0);
+        let asked_in_vain = of(RegistryState::Unknown);
         if asked_in_vain > 0 && asked_in_vain == self.digests {
             return Err(Failure::silent(Exit::Unavailable, "no registry could be asked"));
         }
-        if asked_in_vain + of("gone") + of("otherSize") > 0 || !self.refused.is_empty() {
+        let lost = of(RegistryState::Gone) + of(RegistryState::OtherSize);
+        if asked_in_vain + lost > 0 || !self.refused.is_empty() {
             return Err(Failure::silent(Exit::Partial, "not everything can be signed"));
         }
         Ok(())
@@ -336,13 +336,13 @@ impl fmt::Display for Report {
             writeln!(f, "left out: {gun}: {verdict}: {reason}")?;
         }
         write!(f, "{plan}: {digests} digests of {repositories} repositories, for {tags} tags")?;
-        for (state, count) in &self.registry {
-            let told = match state.as_str() {
-                "present" => "are there",
-                "gone" => "are gone",
-                "otherSize" => "have another size",
-                "unknown" => "could not be asked for",
-                _ => "were not asked for",
+        for (state, count) in self.registry.iter().filter(|(_, count)| **count > 0) {
+            let told = match state {
+                RegistryState::Present => "are there",
+                RegistryState::Gone => "are gone",
+                RegistryState::OtherSize => "have another size",
+                RegistryState::Unknown => "could not be asked for",
+                RegistryState::NotAsked => "were not asked for",
             };
             write!(f, "\n  {count} {told}")?;
         }
