@@ -423,6 +423,36 @@ fn a_key_that_stops_signing_half_way_is_not_asked_again() {
 }
 
 #[test]
+fn a_repository_whose_trust_data_is_refused_keeps_the_exit_code_from_0() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    // The root is for another repository.
+    for gun in ["registry.example.test/acme/x", "registry.example.test/acme/y"] {
+        let data = TrustRepository::new().build();
+        trust_data::write(&data, &quickstart.path(&format!("raw/{gun}")));
+    }
+    let again = ["export", "--from-raw", "raw", "--to", "three"];
+    world.dct(&again).expect_status(3);
+    let plan = ["plan", "three", "--to", "plan", "--offline", "--key", "quickstart", "-o", "json"];
+    let planned = json_of(&world.dct(&plan).expect_status(9));
+    assert_eq!(planned["refused"].as_array().unwrap().len(), 2, "{planned:#}");
+    let repository = world.repository();
+    world.edit_plan(|plan| plan["repositories"][0]["repository"] = json!(repository));
+    let refresh = ["plan", "three", "--to", "plan", "--insecure-registry"];
+    world.dct(&refresh).expect_status(9);
+    let report = json_of(&world.migrate(&[]).expect_status(9));
+    assert_eq!(nonzero(&report["counts"]), json!({"signed": 1}));
+    assert_eq!(report["refused"].as_array().unwrap().len(), 2, "{report:#}");
+}
+
+#[test]
+fn a_name_that_is_no_trust_store_is_refused() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let refused = world.plan(&["--offline", "--trust-store", "../x"]).expect_status(2);
+    assert!(refused.stderr.contains("../x"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_folder_of_somebody_elses_is_left_alone() {
     let Some(world) = World::or_skip(&[]) else { return };
     let quickstart = &world.multi.quickstart;

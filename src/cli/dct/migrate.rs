@@ -28,7 +28,9 @@ use crate::{
         verify::{CheckArgs, Judge},
     },
     config::{self, Directories},
-    dct::plan::{Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature},
+    dct::plan::{
+        Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature, RefusedRepository,
+    },
     fs, limits,
     oci::Digest,
     plugin::CERT_CHAIN,
@@ -76,6 +78,8 @@ struct Report {
     /// How many have which result.
     counts: BTreeMap<Fate, usize>,
     signatures: Vec<Row>,
+    /// Repositories that the plan leaves out, because their trust data is not accepted.
+    refused: Vec<RefusedRepository>,
     #[serde(skip)]
     exits: Vec<Exit>,
 }
@@ -139,7 +143,7 @@ impl Args {
             registries: &registries,
             judge,
             failed_keys: BTreeMap::new(),
-            report: Report::new(&self.plan, self.dry_run),
+            report: Report::new(&self.plan, self.dry_run, plan.refused.clone()),
         };
         let progress = Progress::new();
         let total: usize = plan.repositories.iter().map(|one| one.signatures.len()).sum();
@@ -240,11 +244,10 @@ impl Run<'_> {
             row.error = Some(format!("key {} has not signed", signature.key));
             self.report.exits.push(*exit);
         } else if let Err(failure) = self.sign(repository, signature, signer, &mut row) {
-            if failure.exit() == Exit::NotFound {
-                row.result = Fate::Missing;
-            } else {
-                row.result = Fate::Failed;
-            }
+            // A key that its service does not know is not found either.
+            let is_missing =
+                failure.exit() == Exit::NotFound && !self.failed_keys.contains_key(&signature.key);
+            row.result = if is_missing { Fate::Missing } else { Fate::Failed };
             row.error = Some(failure.one_line());
             self.report.exits.push(failure.exit());
         }
@@ -306,13 +309,14 @@ impl Run<'_> {
 }
 
 impl Report {
-    fn new(plan: &Path, dry_run: bool) -> Self {
+    fn new(plan: &Path, dry_run: bool, refused: Vec<RefusedRepository>) -> Self {
         Self {
             plan: plan.display().to_string(),
             at: String::new(),
             dry_run,
             counts: Fate::ALL.map(|fate| (fate, 0)).into(),
             signatures: Vec::new(),
+            refused,
             exits: Vec::new(),
         }
     }
@@ -336,6 +340,12 @@ impl Report {
     fn page(&self) -> String {
         let mut page = format!("# Signed again: {}\n\n{}\n\n", self.plan, self.at);
         page.push_str("| repository | tags | digest | result | signature manifest | |\n|---|---|---|---|---|---|\n");
+        for RefusedRepository { gun, verdict, reason } in &self.refused {
+            page.push_str(&format!(
+                "| {gun} | | | left out: {verdict} | | {} |\n",
+                reason.replace('|', "\\|")
+            ));
+        }
         for row in &self.signatures {
             let manifest = row.manifest.as_ref().map(ToString::to_string).unwrap_or_default();
             let error = row.error.as_deref().unwrap_or_default().replace('|', "\\|");
@@ -351,8 +361,13 @@ impl Report {
     }
 
     fn outcome(&self) -> Outcome {
-        let Some(first) = self.exits.iter().copied().reduce(Exit::first) else { return Ok(()) };
-        let exit = if self.exits.len() < self.signatures.len() { Exit::Partial } else { first };
+        let first = self.exits.iter().copied().reduce(Exit::first);
+        let exit = match first {
+            Some(first) if self.exits.len() == self.signatures.len() => first,
+            Some(_) => Exit::Partial,
+            None if !self.refused.is_empty() => Exit::Partial,
+            None => return Ok(()),
+        };
         Err(Failure::silent(exit, format!("{} digests are not covered", self.exits.len())))
     }
 }
@@ -377,6 +392,9 @@ impl fmt::Display for Fate {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for RefusedRepository { gun, verdict, reason } in &self.refused {
+            writeln!(f, "left out: {gun}: {verdict}: {reason}")?;
+        }
         for row in &self.signatures {
             let Row { repository, digest, tags, result, error, .. } = row;
             write!(f, "{result}: {repository}@{digest} ({})", tags.join(", "))?;

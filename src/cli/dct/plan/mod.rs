@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     path::{Path, PathBuf},
+    str::FromStr as _,
 };
 
 use futures_util::{StreamExt, stream};
@@ -31,6 +32,7 @@ use crate::{
     fs, limits,
     plugin::CERT_CHAIN,
     registry::{Repository, RepositoryError, RepositoryErrorKind, tree::manifests_below},
+    trust::TrustStore,
     x509::{CertificateChain, Rfc3339},
 };
 
@@ -89,6 +91,8 @@ struct Report {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
+        TrustStore::from_str(&format!("ca:{}", self.trust_store))
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
         let archive = open_archive(&self.archive)?;
         let earlier = read_plan(&self.to)?;
         let (records, refused) = archived(&archive, &self.pins.read()?, self.allow_expired);
@@ -99,6 +103,7 @@ impl Args {
         };
         let repositories: Vec<PlannedRepository> =
             records.iter().map(|record| PlannedRepository::new(record, &key_of)).collect();
+        let repositories = with_statements_of_their_own(repositories);
         let mut plan = Plan {
             plan_version: VERSION,
             archive: PlannedArchive {
@@ -185,6 +190,22 @@ impl Args {
         progress.clear();
         Ok(())
     }
+}
+
+/// Two repositories can come to the same name for their statements.
+fn with_statements_of_their_own(
+    mut repositories: Vec<PlannedRepository>,
+) -> Vec<PlannedRepository> {
+    let mut taken = BTreeSet::new();
+    for repository in &mut repositories {
+        let name = repository.statement.clone();
+        let mut number = 1;
+        while !taken.insert(repository.statement.clone()) {
+            number += 1;
+            repository.statement = format!("{name}-{number}");
+        }
+    }
+    repositories
 }
 
 /// What a registry says about a digest. That it cannot be asked is no sign that the digest is gone.
