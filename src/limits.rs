@@ -56,6 +56,9 @@ pub const ARTIFACTS_AT_A_TIME: usize = 16;
 /// Manifests below one index that are signed or copied with it. Real ones have some dozens.
 pub const TREE_MANIFESTS: usize = 1_000;
 
+/// Bytes of an annotation of a signature manifest that is looked at: the fingerprints of the longest chain, twice over.
+pub const ANNOTATION_BYTES: usize = 4 * 1024;
+
 /// Bytes of an image layout's index: some forty thousand signatures.
 pub const LAYOUT_INDEX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -279,6 +282,9 @@ pub const TIMESTAMP_CERTIFICATES: usize = 32;
 
 /// Elements of each of the other sets in a timestamp token. Real signers have five or six attributes.
 pub const TIMESTAMP_ATTRIBUTES: usize = 64;
+
+/// Bytes of an answer that is kept as evidence though it is no CRL, so that what came can be looked at.
+pub const UNREADABLE_BYTES: usize = 64 * 1024;
 
 /// How long one OCSP response may take (trust-store-trust-policy.md, "OCSP Download").
 pub const OCSP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -207,10 +207,7 @@ fn references_that_make_no_sense_are_refused_before_anything_is_written() {
             &["layout.tar:1", "new", "--from-oci-layout", "--to-oci-layout", "--scope", "a/b"][..],
             "only image layouts in folders are copied",
         ),
-        (
-            &["layout:multi", "new", "--from-oci-layout", "--to-oci-layout"],
-            "--scope REPOSITORY says",
-        ),
+        (&["layout:multi", "new", "--from-oci-layout", "--to-oci-layout"], "--scope is missing"),
         (&["registry.example/a", "new", "--to-oci-layout"], "names neither a tag nor a digest"),
         (&["a", "b"], "names no registry"),
     ] {

@@ -214,7 +214,7 @@ fn a_tar_that_is_hostile_is_refused_with_the_entry() {
     scene.sign();
     let regular = tar::EntryType::Regular;
     type Change = Box<dyn FnOnce(&mut tar::Builder<Vec<u8>>)>;
-    let cases: [(&str, Change); 9] = [
+    let cases: [(&str, Change); 12] = [
         ("\"/index.json\" is an absolute path", Box::new(|tar| file(tar, "/index.json", b"{}"))),
         (
             "\"blobs/../index.json\" is an absolute path, or leads out of the tar",
@@ -229,6 +229,9 @@ fn a_tar_that_is_hostile_is_refused_with_the_entry() {
             Box::new(|tar| append(tar, b"index.json", tar::EntryType::Link, 0, b"")),
         ),
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, "index.json", b"{}"))),
+        ("\"index.json\" is there twice", Box::new(|tar| file(tar, "././index.json", b"{}"))),
+        ("\"index.json\" is there twice", Box::new(|tar| file(tar, ".//index.json", b"{}"))),
+        ("\"index.json\" is there twice", Box::new(|tar| file(tar, "index.json/", b"{}"))),
         (
             "extended header of 10737418240 bytes, over the limit of 65536 bytes",
             Box::new(|tar| append(tar, b"x", tar::EntryType::XHeader, 10 << 30, b"")),
@@ -263,6 +266,52 @@ fn a_tar_that_is_hostile_is_refused_with_the_entry() {
         };
         assert!(told.contains(expected), "{told}");
     }
+}
+
+#[test]
+fn what_is_listed_many_times_is_read_once() {
+    let scene = Scene::new();
+    let signature = scene.sign();
+    let path = scene.folder.path().join("index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let again = json!({
+        "mediaType": MANIFEST_MEDIA_TYPE, "digest": signature.digest, "size": signature.size,
+    });
+    let listed = index["manifests"].as_array_mut().unwrap();
+    listed.extend(std::iter::repeat_n(again, 1000));
+    fs::write(&path, index.to_string()).unwrap();
+    let found = scene.layout.list_signatures(&scene.artifact).unwrap();
+    assert_eq!((found.signatures.len(), found.unreadable.len()), (1, 0));
+    accepted(scene.verify());
+}
+
+#[test]
+fn an_index_with_two_readings_is_refused() {
+    let scene = Scene::new();
+    scene.sign();
+    let path = scene.folder.path().join("index.json");
+    let good = fs::read_to_string(&path).unwrap();
+    for (from, to, member) in [
+        ("{\"schemaVersion\"", "{\"Manifests\":[],\"schemaVersion\"", "Manifests"),
+        ("\"digest\":", "\"DIGEST\":\"x\",\"digest\":", "DIGEST"),
+    ] {
+        assert!(good.contains(from), "{good}");
+        fs::write(&path, good.replacen(from, to, 1)).unwrap();
+        let told = text(&scene.layout.resolve(TAG).unwrap_err());
+        let expected = format!("member \"{member}\" differs from a known one in case only");
+        assert!(told.contains(&expected), "{told}");
+    }
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("index.json");
+    fs::remove_file(&path).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let told = text(&scene.layout.resolve(TAG).unwrap_err());
+    assert!(told.contains("is not a regular file"), "{told}");
 }
 
 #[test]

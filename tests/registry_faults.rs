@@ -431,7 +431,7 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
             Row {
                 name: "ten thousand of no type",
                 lie: scene.listing(untyped.collect(), vec![]),
-                told: vec![("verify v1", 3, "more than the limit of 1000 referrers of no type")],
+                told: vec![("verify v1", 4, "more than the limit of 1000 referrers of no type")],
             },
             Row {
                 name: "pages without end",

@@ -286,6 +286,16 @@ fn a_recorded_verdict_is_given_again_byte_for_byte_from_the_record_alone() {
 }
 
 #[test]
+fn a_statement_with_a_store_that_is_missing_trusts_nobody() {
+    for stores in [["ca:missing", "ca:quickstart"], ["ca:quickstart", "ca:missing"]] {
+        let quickstart = Quickstart::new();
+        quickstart.change_policy(|statement| statement["trustStores"] = json!(stores));
+        let refused = quickstart.verify(&[]).expect_status(5);
+        assert!(refused.stdout.contains("authenticity failed"), "{}", refused.stdout);
+    }
+}
+
+#[test]
 fn a_record_that_was_changed_is_told() {
     let quickstart = Quickstart::new();
     quickstart.verify(&["--record", "record.json"]).expect_status(0);
@@ -296,7 +306,11 @@ fn a_record_that_was_changed_is_told() {
         let run = Run::notation_kms().current_dir(&quickstart.path(""));
         run.args(["verify", "--replay", "changed.json"]).finish()
     };
-    replay(&good).expect_status(0);
+    let told = replay(&good).expect_status(0).stderr;
+    assert!(
+        told.contains("the verdict of a record, by the policy and the trust stores in it"),
+        "{told}"
+    );
     let changed = |pointer: &str, value: Value| {
         let mut record = good.clone();
         *record.pointer_mut(pointer).unwrap() = value;
@@ -306,7 +320,6 @@ fn a_record_that_was_changed_is_told() {
     for (pointer, value) in [
         ("/at", json!("2999-01-01T00:00:00Z")),
         ("/anchors/ca:quickstart", json!([])),
-        ("/artifact/digest", json!(other)),
         ("/repository/reads", json!({})),
         ("/repository/listing", Value::Null),
         ("/report/signer", json!("CN=Somebody else")),
@@ -320,6 +333,8 @@ fn a_record_that_was_changed_is_told() {
     }
     for (pointer, value) in [
         ("/version", json!(2)),
+        ("/artifact/digest", json!(other)),
+        ("/reference", json!(format!("registry.example/prod/app@{other}"))),
         ("/at", json!("now")),
         ("/anchors/ca:quickstart", json!(["AAAA"])),
         ("/policy/trustPolicies", json!([])),

@@ -4,6 +4,8 @@
 //! 18([ << {1: alg, 2: crit, 3: content type, text: any…} >>, {33: [DER…], text: any…}, payload, signature ])
 //! ```
 
+use std::collections::BTreeSet;
+
 use ciborium::value::Value;
 use coset::{
     ContentType, CoseSign1, CoseSign1Builder, Header, HeaderBuilder, Label, ProtectedHeader,
@@ -30,7 +32,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
         .map_err(|error| EnvelopeError::MalformedCose(error.to_string()))?;
     let protected_labels = labels(&message.protected.header);
     let unprotected_labels = labels(&message.unprotected);
-    if let Some(label) = protected_labels.iter().find(|label| unprotected_labels.contains(label)) {
+    if let Some(label) = protected_labels.intersection(&unprotected_labels).next() {
         return Err(EnvelopeError::InBothBuckets(text_of(label)));
     }
     let signing_input = message.tbs_data(&[]);
@@ -62,7 +64,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
 }
 
 /// Every label of a header; coset keeps the common ones in fields of their own.
-fn labels(header: &Header) -> Vec<Label> {
+fn labels(header: &Header) -> BTreeSet<Label> {
     let common = [
         (header.alg.is_some(), iana::HeaderParameter::Alg),
         (!header.crit.is_empty(), iana::HeaderParameter::Crit),

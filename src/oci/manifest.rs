@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::{Descriptor, Digest};
@@ -67,7 +67,7 @@ pub struct Index {
     pub media_type: Option<String>,
     /// What it lists.
     pub manifests: Vec<Listed>,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "other_members")]
     other: Map<String, Value>,
 }
 
@@ -78,7 +78,7 @@ pub struct Listed {
     /// The manifest.
     #[serde(flatten)]
     pub descriptor: Descriptor,
-    #[serde(flatten)]
+    #[serde(flatten, deserialize_with = "other_members")]
     other: Map<String, Value>,
 }
 
@@ -182,6 +182,31 @@ pub fn thumbprints(annotations: &BTreeMap<String, String>) -> Option<Vec<String>
         text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     Some(listed).filter(|listed| !listed.is_empty() && listed.iter().all(is_hex))
+}
+
+/// Members that are not known here. One that differs from a known one in case only is read by others as that one, so
+/// that two readers would see two indexes.
+fn other_members<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Map<String, Value>, D::Error> {
+    const KNOWN: [&str; 7] = [
+        "schemaVersion",
+        "mediaType",
+        "manifests",
+        "digest",
+        "size",
+        "annotations",
+        "artifactType",
+    ];
+    let members = Map::deserialize(deserializer)?;
+    let is_like =
+        |name: &String| KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name) && known != name);
+    match members.keys().find(|name| is_like(name)) {
+        None => Ok(members),
+        Some(name) => {
+            Err(D::Error::custom(format!("member {name:?} differs from a known one in case only")))
+        }
+    }
 }
 
 fn empty_config(media_type: &str) -> Descriptor {

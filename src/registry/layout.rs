@@ -4,7 +4,7 @@
 //! never names what it does not hold. Bytes are read only by a descriptor, and only where they have its digest.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     future::ready,
     io::Read,
     path::{Path, PathBuf},
@@ -22,8 +22,8 @@ use crate::{
     fs::{self, FileError},
     limits,
     oci::{
-        Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, Listed,
-        MANIFEST_MEDIA_TYPE, Manifest,
+        CREATED_ANNOTATION, Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE,
+        Index, Listed, MANIFEST_MEDIA_TYPE, Manifest, THUMBPRINT_ANNOTATION,
     },
 };
 
@@ -349,12 +349,21 @@ impl ImageLayout {
     /// The index's error.
     pub fn list_signatures(&self, subject: &Descriptor) -> Result<Listing, LayoutError> {
         let mut listing = Listing::default();
+        let mut seen = BTreeSet::new();
         let manifests = self.listed()?.into_iter();
         for entry in manifests.filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE) {
+            // Each is read once, however often it is listed.
+            if !seen.insert((entry.digest.clone(), entry.size)) {
+                continue;
+            }
             match self.manifest(&entry) {
                 Ok(manifest) if manifest.is_signature_of(subject) => {
                     let mut listed = entry.without_annotations();
                     listed.annotations = manifest.annotations;
+                    listed.annotations.retain(|name, value| {
+                        [THUMBPRINT_ANNOTATION, CREATED_ANNOTATION].contains(&name.as_str())
+                            && value.len() <= limits::ANNOTATION_BYTES
+                    });
                     listing.signatures.push(listed);
                 }
                 Ok(_) => {}
@@ -375,18 +384,21 @@ impl ImageLayout {
 
     /// Looks for a digest, in breadth. An index that cannot be read leads nowhere.
     fn find(&self, index: Index, digest: &Digest) -> Option<Descriptor> {
-        let mut queue: VecDeque<(usize, Descriptor)> =
-            index.manifests.into_iter().map(|listed| (1, listed.descriptor)).collect();
-        for _ in 0..limits::INDEX_MANIFESTS {
-            let (depth, listed) = queue.pop_front()?;
-            if listed.digest == *digest {
-                return Some(listed);
-            }
-            if listed.media_type == INDEX_MEDIA_TYPE && depth < limits::INDEX_DEPTH {
-                let below = self.read(&listed).ok();
-                let below = below.and_then(|bytes| serde_json::from_slice::<Index>(&bytes).ok());
-                let manifests = below.into_iter().flat_map(|below| below.manifests);
-                queue.extend(manifests.map(|listed| (depth + 1, listed.descriptor)));
+        let mut queue = VecDeque::from([(1, index)]);
+        let (mut seen, mut room) = (BTreeSet::new(), limits::INDEX_MANIFESTS);
+        while let Some((depth, index)) = queue.pop_front() {
+            room = room.checked_sub(index.manifests.len())?;
+            for Listed { descriptor: listed, .. } in index.manifests {
+                if listed.digest == *digest {
+                    return Some(listed);
+                }
+                // Each index is read once, however often it is listed.
+                let leads_on = listed.media_type == INDEX_MEDIA_TYPE && depth < limits::INDEX_DEPTH;
+                if leads_on && seen.insert(listed.digest.clone()) {
+                    let below = self.read(&listed).ok();
+                    let below = below.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                    queue.extend(below.map(|below| (depth + 1, below)));
+                }
             }
         }
         None
@@ -396,7 +408,7 @@ impl ImageLayout {
     fn file(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, LayoutError> {
         match &self.source {
             Source::Tar(files) => files.get(name, limit).map(|file| Ok(file?.to_vec())).transpose(),
-            Source::Folder(root) => match fs::read_bounded(&root.join(name), limit) {
+            Source::Folder(root) => match fs::read_regular(&root.join(name), limit) {
                 Err(error) if error.is_not_found() => Ok(None),
                 read => Ok(Some(read?)),
             },

@@ -197,7 +197,10 @@ fn name_in_layout(name: &[u8]) -> Result<Option<String>, TarError> {
     if leads_out {
         return Err(TarError::Outside(name.into_owned()));
     }
-    let name = name.strip_prefix("./").unwrap_or(&name);
-    let is_ours = [MARKER, INDEX].contains(&name) || name.starts_with("blobs/");
-    Ok(is_ours.then(|| name.to_owned()))
+    // Whoever unpacks it gets one file for all ways to write its name.
+    let parts: Vec<&str> =
+        name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let name = parts.join("/");
+    let is_ours = [MARKER, INDEX].contains(&name.as_str()) || name.starts_with("blobs/");
+    Ok(is_ours.then_some(name))
 }

@@ -180,6 +180,25 @@ fn a_revocation_that_was_fetched_is_one() {
 }
 
 #[test]
+fn a_crl_at_hand_hides_no_revocation_that_the_responder_knows() {
+    let desk = both();
+    desk.write("old.crl", &desk.ca.crl().sign(&desk.ca.pki.issuing_key));
+    desk.ca.put_ocsp(OCSP, &desk.ca.good().revoked(Some(1)));
+    let evidence = ["--evidence", "old.crl", "--no-revocation-cache"];
+    desk.verify(&evidence).expect_status(3);
+    desk.verify(&["--evidence", "old.crl", "--offline"]).expect_status(0);
+}
+
+#[test]
+fn the_last_times_that_there_are_do_not_stop_the_judge() {
+    let desk = both();
+    desk.write("old.crl", &desk.ca.crl().sign(&desk.ca.pki.issuing_key));
+    for at in ["9999-12-31T23:58:00Z", "9999-12-31T23:59:59Z"] {
+        desk.verify(&["--evidence", "old.crl", "--offline", "--at", at]).expect_status(3);
+    }
+}
+
+#[test]
 fn a_folder_of_crls_is_evidence() {
     let desk = crl_only();
     let (issuing, root) = (&desk.ca.pki.issuing_key, &desk.ca.pki.root_key);

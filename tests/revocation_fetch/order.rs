@@ -8,9 +8,9 @@ use notation_sdk::{
     keys::file::FileKey,
     pki::{CertificateTemplate, Extension, Issuer},
     revocation::{
-        CrlEvidence, Evidence, RevocationSource as _, RevocationStatus,
+        CrlEvidence, Evidence, OcspEvidence, RevocationSource as _, RevocationStatus, SigningTime,
         fetch::{AddressRules, FetchOptions},
-        ocsp_request,
+        judge, ocsp_request,
     },
     testing::{name, ready, set_extension, validity},
 };
@@ -162,13 +162,29 @@ fn responder(ca: &FakeCa, crl: &str) -> (Certificate, FileKey) {
 #[test]
 fn nobody_is_asked_where_the_evidence_at_hand_is_enough() {
     let ca = FakeCa::new();
-    let known = ca.crl().sign(&ca.pki.issuing_key);
+    let known = ca.response(&ca.good());
     let mut evidence = Evidence::new();
-    evidence.crls.push(CrlEvidence::new(ca.url(CRL), ca.at, Ok(known)));
+    let leaf = ca.leaf().fingerprint();
+    evidence.ocsp.push(OcspEvidence::new(ca.url(OCSP), ca.at, leaf, Ok(known)));
     let before = evidence.clone();
     let fetcher = fetcher(within(PATIENT));
     block_on(fetcher.collect(&ca.pki.chain, &mut evidence, ca.at));
     assert_eq!((evidence, ca.asked().len()), (before, 0));
+}
+
+#[test]
+fn a_crl_that_is_at_hand_does_not_take_the_place_of_the_responder() {
+    let ca = FakeCa::new();
+    // It may be there for another certificate, and is older than the revocation.
+    let old = ca.crl().sign(&ca.pki.issuing_key);
+    ca.put_ocsp(OCSP, &ca.good().revoked(Some(1)));
+    let mut evidence = Evidence::new();
+    evidence.crls.push(CrlEvidence::new(ca.url(CRL), ca.at, Ok(old)));
+    let fetcher = fetcher(within(PATIENT));
+    block_on(fetcher.collect(&ca.pki.chain, &mut evidence, ca.at));
+    assert_eq!(ca.asked(), [OCSP]);
+    let judged = judge(&ca.pki.chain, &evidence, ca.at, SigningTime::Unknown);
+    assert!(matches!(judged[0].status, RevocationStatus::Revoked { .. }), "{:?}", judged[0]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::{
     x509::parse_bundle,
 };
 
-/// Keep and read the trust data of Docker Content Trust (notary v1).
+/// Leave Docker Content Trust (notary v1): find it, keep its data, plan, and sign again.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     Audit(audit::Args),

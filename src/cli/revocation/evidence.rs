@@ -43,10 +43,11 @@ pub(super) fn read(
 }
 
 fn is_young(url: &str, fetched_at: UtcDateTime, max_age: Duration, now: UtcDateTime) -> bool {
-    let is_young = now - fetched_at <= max_age;
+    // What says that it is from the future does not say how old it is.
+    let is_young = fetched_at <= now && now - fetched_at <= max_age;
     if !is_young {
         output::note(&format!(
-            "warning: evidence of {url} is of {}, over {max_age:?} old, and does not count",
+            "warning: evidence of {url} is of {}, over {max_age:?} old or from the future, and does not count",
             Rfc3339(fetched_at)
         ));
     }

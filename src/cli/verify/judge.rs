@@ -64,8 +64,8 @@ impl<'a> Judge<'a> {
     ) -> Result<Self, Failure> {
         match (&args.scope, artifacts.in_layouts) {
             (None, true) => {
-                let message = "an artifact of an image layout is judged as one of a repository";
-                let hint = "--scope REPOSITORY says which, such as registry.example/team/app";
+                let message = "--scope is missing: an artifact of an image layout is judged as one of a repository";
+                let hint = "--scope REPOSITORY says of which, such as registry.example/team/app";
                 return Err(Failure::message(Exit::Usage, message).hint(hint));
             }
             (Some(_), false) => {

@@ -29,6 +29,12 @@ pub(super) fn run(path: &Path, format: Format) -> Outcome {
     let found = policy.statement_for(&scope).ok_or_else(|| {
         usage(Failure::message(Exit::Usage, "its statement is for another repository"))
     })?;
+    let digest = record.artifact.digest.as_str();
+    if !record.reference.ends_with(&format!("@{digest}")) {
+        let message = format!("its reference {} is not of {digest}", record.reference);
+        return Err(usage(Failure::message(Exit::Usage, message)));
+    }
+    output::note("note: this is the verdict of a record, by the policy and the trust stores in it");
     let (anchors, at) = (record.anchors()?, record.at()?);
     let mut report =
         Report::new(&record.reference, &found.statement).of(&record.artifact.digest).under(&scope);

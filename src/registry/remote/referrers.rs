@@ -66,14 +66,25 @@ impl RemoteRepository {
         subject: &Descriptor,
     ) -> Result<Listing, RemoteError> {
         let candidates = self.referrers(subject).await?.candidates;
-        let to_open = candidates.iter().filter(|candidate| !says_enough(candidate)).count();
-        if to_open > limits::OPENED_REFERRERS {
-            return Err(self.too_many("referrers of no type", limits::OPENED_REFERRERS));
-        }
-        let found = candidates.into_iter().map(|candidate| self.look_into(subject, candidate));
-        // In the registry's order, whichever is read first.
-        let mut found = pin!(stream::iter(found).buffered(limits::OPENED_AT_A_TIME));
+        let mut opened = 0;
         let mut listing = Listing::default();
+        let mut looked_into = Vec::new();
+        // Whoever may push can add as many as they like, and hides no signature with them.
+        for candidate in candidates {
+            opened += usize::from(!says_enough(&candidate));
+            if says_enough(&candidate) || opened <= limits::OPENED_REFERRERS {
+                looked_into.push(self.look_into(subject, candidate));
+            } else if says_signature(&candidate) {
+                listing.signatures.push(candidate);
+            } else if listing.unreadable.is_empty() {
+                // One stands for all of them.
+                let error = self.too_many("referrers of no type", limits::OPENED_REFERRERS);
+                listing.unreadable.push(Unreadable { descriptor: candidate, error: error.into() });
+            }
+        }
+        // In the registry's order, whichever is read first.
+        let unopened = std::mem::take(&mut listing.signatures);
+        let mut found = pin!(stream::iter(looked_into).buffered(limits::OPENED_AT_A_TIME));
         while let Some(found) = found.try_next().await? {
             match found {
                 Found::Signature(listed) => listing.signatures.push(listed),
@@ -81,6 +92,7 @@ impl RemoteRepository {
                 Found::Unreadable(unreadable) => listing.unreadable.push(unreadable),
             }
         }
+        listing.signatures.extend(unopened);
         Ok(listing)
     }
 

@@ -73,7 +73,7 @@ impl AddressRules {
     /// [`AddressError`].
     pub fn check(&self, host: &str, address: IpAddr) -> Result<(), AddressError> {
         // An IPv4 address within an IPv6 one leads to the former.
-        let address = address.to_canonical();
+        let address = embedded(address).unwrap_or_else(|| address.to_canonical());
         let told = || (host.to_owned(), address);
         if is_link_local(address) {
             let (host, address) = told();
@@ -88,6 +88,23 @@ impl AddressRules {
             return Err(AddressError::NotPublic { host, address });
         }
         Ok(())
+    }
+}
+
+/// The IPv4 address that a translator makes of an IPv6 one (RFC 6052, section 2.1; RFC 3056, section 2).
+fn embedded(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = address else { return None };
+    let octets = address.octets();
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            let [.., a, b, c, d] = octets;
+            Some(IpAddr::from([a, b, c, d]))
+        }
+        [0x2002, ..] => {
+            let [_, _, a, b, c, d, ..] = octets;
+            Some(IpAddr::from([a, b, c, d]))
+        }
+        _ => None,
     }
 }
 
@@ -142,6 +159,8 @@ mod tests {
         let never = [
             "169.254.169.254",
             "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
             "fe80::1",
             "fd00:ec2::254",
             "fd20:ce::254",

@@ -20,8 +20,9 @@ use http::{Http, Question};
 use memory::Memory;
 
 use super::{
-    Attempt, AttemptError, CertificateRevocation, Crl, CrlEvidence, Evidence, Method, OcspError,
-    OcspEvidence, RevocationSource, RevocationStatus, SigningTime, judge_certificate, ocsp_request,
+    Attempt, AttemptError, CertificateRevocation, Crl, CrlEvidence, Evidence, FetchFailure,
+    FetchFailureKind, Method, OcspError, OcspEvidence, RevocationSource, RevocationStatus,
+    SigningTime, judge_certificate, ocsp_request,
 };
 use crate::{
     limits,
@@ -95,7 +96,7 @@ impl Fetcher {
         let mut fetched = Vec::new();
         let mut judged = case.judge(&evidence);
         for _ in 0..limits::REVOCATION_ROUNDS {
-            let Some(wanted) = wanted(&judged) else { break };
+            let Some(wanted) = case.wanted(&judged, &evidence) else { break };
             if let Some((with_kept, anew)) = self.with_kept(&case, &wanted, &evidence) {
                 (evidence, judged) = (with_kept, anew);
                 continue;
@@ -157,6 +158,13 @@ impl Fetcher {
             let limit = limits::CRL_BYTES;
             let asked = self.http.ask(url, Question::Get, limit, self.options.crl_timeout);
             let answer = self.memory.once(url, &[], asked).await;
+            // Of what is no CRL, little is kept: there may be a great deal of it.
+            let answer = answer.and_then(|bytes| match Crl::parse(&bytes) {
+                Err(error) if bytes.len() > limits::UNREADABLE_BYTES => {
+                    Err(FetchFailure::new(FetchFailureKind::Unreadable, error.to_string()))
+                }
+                _ => Ok(bytes),
+            });
             evidence.crls.push(CrlEvidence::new(url, (self.clock)(), answer));
         }
     }
@@ -247,6 +255,34 @@ enum Place {
 }
 
 impl Case<'_> {
+    /// What to ask next; nothing where the status is known, or everybody was asked.
+    ///
+    /// A CRL that says nothing of the certificate does not end it as long as a responder was not asked: the CRL may be
+    /// there for another certificate of the same issuer, and be older than what the responder knows.
+    fn wanted(&self, judged: &CertificateRevocation, evidence: &Evidence) -> Option<Wanted> {
+        match &judged.status {
+            RevocationStatus::Unknown { attempts } => first_unasked(attempts),
+            RevocationStatus::Good { sources, .. }
+                if sources.iter().all(|source| source.method != Method::Ocsp) =>
+            {
+                self.unasked_responder(evidence)
+            }
+            _ => None,
+        }
+    }
+
+    fn unasked_responder(&self, evidence: &Evidence) -> Option<Wanted> {
+        let fingerprint = self.certificate.fingerprint();
+        let was_asked = |url: &String| {
+            evidence.ocsp.iter().any(|one| one.url == *url && one.certificate == fingerprint)
+        };
+        let urls = self.certificate.ocsp_urls().unwrap_or_default().into_iter();
+        let mut unasked = urls.filter(|url| {
+            Attempt::unasked(Method::Ocsp, url).why == AttemptError::NotAsked && !was_asked(url)
+        });
+        Some(Wanted { method: Method::Ocsp, url: unasked.next()? })
+    }
+
     fn judge(&self, evidence: &Evidence) -> CertificateRevocation {
         let Self { certificate, issuer, at } = *self;
         judge_certificate(certificate, issuer, evidence, at, SigningTime::Unknown)
@@ -282,17 +318,9 @@ impl Case<'_> {
         &self,
         url: &str,
         fetched_at: UtcDateTime,
-        answer: Result<Vec<u8>, super::FetchFailure>,
+        answer: Result<Vec<u8>, FetchFailure>,
     ) -> OcspEvidence {
         OcspEvidence::new(url, fetched_at, self.certificate.fingerprint(), answer)
-    }
-}
-
-/// What to ask next; nothing where the status is known, or everybody was asked.
-fn wanted(judged: &CertificateRevocation) -> Option<Wanted> {
-    match &judged.status {
-        RevocationStatus::Unknown { attempts } => first_unasked(attempts),
-        _ => None,
     }
 }
 
