@@ -258,8 +258,18 @@ fn trust_comes_from_a_store_of_the_schemes_type_that_the_statement_names() {
     let mut scene = Scene::new();
     scene.anchors = TrustAnchors::new();
     scene.anchors.insert("ca:other".parse().unwrap(), scene.pki.chain.root().clone());
+    let empty = "trust store ca:acme of the statement holds no certificate";
+    assert_eq!(scene.refusal(), (Check::Authenticity, empty.to_owned()));
+    let other = TestPki::new(KeySpec::Ec256, NOW).unwrap().chain.root().clone();
+    scene.anchors.insert("ca:acme".parse().unwrap(), other);
     let told = "certificate chain of CN=leaf,O=Test,ST=WA,C=US leads to CN=root,O=Test,ST=WA,C=US, which is in none of the statement's ca stores";
     assert_eq!(scene.refusal(), (Check::Authenticity, told.to_owned()));
+    // One store that is not there fails it, whatever stands in the other.
+    scene.statement["trustStores"] = json!(["ca:acme", "ca:gone"]);
+    scene.anchors.insert("ca:acme".parse().unwrap(), scene.pki.chain.root().clone());
+    let gone = "trust store ca:gone of the statement holds no certificate";
+    assert_eq!(scene.refusal(), (Check::Authenticity, gone.to_owned()));
+    scene.statement["trustStores"] = json!(["ca:acme"]);
     // An intermediate, or the leaf itself, is an anchor as well.
     for certificate in scene.pki.chain.certificates() {
         scene.anchors = TrustAnchors::new();

@@ -8,6 +8,7 @@ use crate::{
     envelope::{EnvelopeError, PayloadError},
     revocation::{CertificateRevocation, RevocationStatus},
     timestamp::TokenError,
+    trust::TrustStore,
     x509::{ChainError, Name, Rfc3339},
 };
 
@@ -62,6 +63,12 @@ pub enum CheckError {
         scheme: &'static str,
         /// The type of store.
         kind: &'static str,
+    },
+    /// A store without a certificate, or one that could not be read.
+    #[error("trust store {store} of the statement holds no certificate")]
+    EmptyStore {
+        /// The store.
+        store: TrustStore,
     },
     /// The chain leads to no trusted certificate.
     #[error(

@@ -258,16 +258,12 @@ impl Evaluation<'_> {
             SigningScheme::X509SigningAuthority => StoreType::SigningAuthority,
         };
         let chain = content.certificate_chain();
-        let mut stores =
-            self.requirements.trust_stores.iter().filter(|store| store.kind == kind).peekable();
-        if stores.peek().is_none() {
+        if !self.requirements.trust_stores.iter().any(|store| store.kind == kind) {
             let scheme = content.attributes().signing_scheme.name();
             return Err(CheckError::NoStore { scheme, kind: kind.name() });
         }
-        let is_anchored = stores.any(|store| {
-            let anchors = self.anchors.certificates(store);
-            chain.certificates().iter().any(|certificate| anchors.contains(certificate))
-        });
+        let anchors = self.trusted(kind)?;
+        let is_anchored = chain.certificates().iter().any(|one| anchors.contains(&one));
         let subject = || chain.leaf().subject().clone();
         if !is_anchored {
             let root = chain.root().subject().clone();
@@ -303,7 +299,9 @@ impl Evaluation<'_> {
                 let token = content.unsigned_attributes().timestamp.as_deref();
                 let token = token.filter(|token| !token.is_empty());
                 let token = TimestampToken::parse(token.ok_or(CheckError::NoTimestamp)?)?;
-                let timestamp = token.verify(content.signature(), &self.timestamp_roots())?;
+                let roots: Vec<Certificate> =
+                    self.trusted(StoreType::Tsa)?.into_iter().cloned().collect();
+                let timestamp = token.verify(content.signature(), &roots)?;
                 timestamp.check_within_validity(chain).map_err(CheckError::TimestampRange)?;
                 Ok(Some(timestamp))
             }
@@ -314,10 +312,18 @@ impl Evaluation<'_> {
         }
     }
 
-    fn timestamp_roots(&self) -> Vec<Certificate> {
-        let stores = self.requirements.trust_stores.iter();
-        let stores = stores.filter(|store| store.kind == StoreType::Tsa);
-        stores.flat_map(|store| self.anchors.certificates(store)).cloned().collect()
+    /// The certificates of the statement's stores of that type. One store without any fails the check: what is left is
+    /// not the statement that was reviewed.
+    fn trusted(&self, kind: StoreType) -> Result<Vec<&Certificate>, CheckError> {
+        let mut trusted = Vec::new();
+        for store in self.requirements.trust_stores.iter().filter(|store| store.kind == kind) {
+            let before = trusted.len();
+            trusted.extend(self.anchors.certificates(store));
+            if trusted.len() == before {
+                return Err(CheckError::EmptyStore { store: store.clone() });
+            }
+        }
+        Ok(trusted)
     }
 
     /// trust-store-trust-policy.md, "Timestamp Countersignature Verification details".
