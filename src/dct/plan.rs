@@ -218,7 +218,9 @@ impl PlannedRepository {
                 ("dct.signers", signers.join(",")),
                 ("dct.targets-version", versions.join(",")),
             ];
-            let signer = signers.first().map_or(REPO_ADMIN, String::as_str);
+            // Who is somebody comes before the holders of the repository's keys.
+            let signer = signers.iter().map(String::as_str).find(|signer| *signer != REPO_ADMIN);
+            let signer = signer.unwrap_or(REPO_ADMIN);
             PlannedSignature {
                 digest,
                 size,
