@@ -93,9 +93,17 @@ fn installed(kind: PolicyKind) -> Result<PolicyFile, Failure> {
     let file =
         directories.read_policy(kind).map_err(|error| Failure::new(Exit::NotConfigured, error))?;
     let Some(file) = file else {
-        let message = format!("there is no trust policy in {}", directories.config.display());
-        let hint =
-            "notation-kms policy init writes one, notation-kms policy import FILE puts one there";
+        let folder = directories.config.display();
+        let (message, hint) = match kind {
+            PolicyKind::Oci => (
+                format!("there is no trust policy in {folder}"),
+                "notation-kms policy init writes one, notation-kms policy import FILE puts one there",
+            ),
+            PolicyKind::Blob => (
+                format!("there is no trust policy for files, trustpolicy.blob.json, in {folder}"),
+                "notation-kms policy init --blob writes one, notation-kms policy import --blob FILE puts one there",
+            ),
+        };
         return Err(Failure::message(Exit::NotConfigured, message).hint(hint));
     };
     if let Some(shadowed) = &file.shadowed {
