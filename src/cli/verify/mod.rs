@@ -47,7 +47,9 @@ impl Args {
             return replay::run(record, self.output.format);
         }
         let to = self.record.as_deref().map(ToArgs::new);
-        to.as_ref().map_or(Ok(()), ToArgs::check)?;
+        to.as_ref()
+            .map_or(Ok(()), ToArgs::check)
+            .map_err(|failure| failure.hint("a record is never replaced: name another file"))?;
         match (self.references.as_slice(), to) {
             ([reference], to) => {
                 let judge = self.judge()?;
