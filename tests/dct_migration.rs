@@ -453,6 +453,44 @@ fn a_name_that_is_no_trust_store_is_refused() {
 }
 
 #[test]
+fn what_was_edited_in_a_policy_is_kept_beside_the_new_one() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    world.plan(&["--offline", "--key", "quickstart"]).expect_status(0);
+    let quickstart = &world.multi.quickstart;
+    quickstart.write("plan/trustpolicy.strict.json", "mine");
+    let again = world.plan(&["--offline"]).expect_status(0);
+    assert!(again.stderr.contains("trustpolicy.strict.json is made anew"), "{}", again.stderr);
+    let kept = fs::read_to_string(quickstart.path("plan/trustpolicy.strict.json.1")).unwrap();
+    assert_eq!(kept, "mine");
+    assert!(!quickstart.path("plan/trustpolicy.audit.json.1").exists(), "it is as it was");
+    for (file, part) in [
+        (
+            "ratify.yaml",
+            "- \"x509.subject: CN=Quickstart signer,O=Notation Quickstart,ST=WA,C=US\"",
+        ),
+        ("kyverno.yaml", "/acme/app:*\""),
+        ("kyverno.yaml", "/acme/app@*\""),
+        ("connaisseur.yaml", "BEGIN CERTIFICATE"),
+    ] {
+        let text = fs::read_to_string(quickstart.path("plan/enforcement").join(file)).unwrap();
+        assert!(text.contains(part), "{file}: {text}");
+        for document in serde_yaml_ng::Deserializer::from_str(&text) {
+            let parsed: Result<Value, _> = serde::Deserialize::deserialize(document);
+            parsed.unwrap_or_else(|error| panic!("{file}: {error}\n{text}"));
+        }
+    }
+}
+
+#[test]
+fn a_plan_does_not_stand_in_the_archive_that_it_is_of() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let inside = ["plan", "archive", "--to", "archive/new/plan", "--offline"];
+    let refused = world.dct(&inside).expect_status(2);
+    assert!(refused.stderr.contains("cannot stand in the archive"), "{}", refused.stderr);
+    world.dct(&["inspect", "archive"]).expect_status(0);
+}
+
+#[test]
 fn a_folder_of_somebody_elses_is_left_alone() {
     let Some(world) = World::or_skip(&[]) else { return };
     let quickstart = &world.multi.quickstart;

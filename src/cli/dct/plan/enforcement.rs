@@ -1,5 +1,7 @@
 //! Settings for admission controllers, each with a word on what it cannot express.
 
+use std::collections::BTreeSet;
+
 use crate::{dct::plan::Plan, x509::Certificate};
 
 /// Names and texts.
@@ -7,6 +9,7 @@ pub(super) fn files(
     plan: &Plan,
     roots: &[Certificate],
     store: &str,
+    subjects: &BTreeSet<String>,
 ) -> [(&'static str, String); 3] {
     let repositories: Vec<&str> = plan
         .repositories
@@ -15,7 +18,7 @@ pub(super) fn files(
         .map(|repository| repository.repository.as_str())
         .collect();
     [
-        ("ratify.yaml", ratify(&repositories, roots, store)),
+        ("ratify.yaml", ratify(&repositories, roots, store, subjects)),
         ("kyverno.yaml", kyverno(&repositories, roots)),
         ("connaisseur.yaml", connaisseur(&repositories, roots)),
     ]
@@ -37,11 +40,20 @@ fn list(items: &[&str], indent: &str, suffix: &str) -> String {
     items.iter().map(|item| format!("{indent}- \"{item}{suffix}\"\n")).collect()
 }
 
-fn ratify(repositories: &[&str], roots: &[Certificate], store: &str) -> String {
+fn ratify(
+    repositories: &[&str],
+    roots: &[Certificate],
+    store: &str,
+    subjects: &BTreeSet<String>,
+) -> String {
+    let mut identities: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    if identities.is_empty() {
+        identities.push("x509.subject: <run dct plan again with the keys>");
+    }
     format!(
         "# Ratify 1.x: the notation verifier with the statements of trustpolicy.strict.json.\n\
          # It cannot express: the audit step first (set Gatekeeper's enforcementAction to warn or dryrun for that);\n\
-         # user metadata, so not that a tag belongs to a digest. Identities: put those of trustpolicy.strict.json in.\n\
+         # user metadata, so not that a tag belongs to a digest; which of the identities is for which repository.\n\
          apiVersion: config.ratify.deislabs.io/v1beta1\n\
          kind: KeyManagementProvider\n\
          metadata:\n  name: {store}\n\
@@ -56,9 +68,10 @@ fn ratify(repositories: &[&str], roots: &[Certificate], store: &str) -> String {
          \x20         registryScopes:\n{}\
          \x20         signatureVerification:\n            level: strict\n\
          \x20         trustStores:\n            - ca:{store}\n\
-         \x20         trustedIdentities:\n            - \"*\" # see trustpolicy.strict.json\n",
+         \x20         trustedIdentities:\n{}",
         certificates(roots, "      "),
         list(repositories, "            ", ""),
+        list(&identities, "            ", ""),
     )
 }
 
@@ -75,7 +88,7 @@ fn kyverno(repositories: &[&str], roots: &[Certificate]) -> String {
          \x20     verifyImages:\n        - type: Notary\n          imageReferences:\n{}\
          \x20         attestors:\n            - count: 1\n              entries:\n                - certificates:\n\
          \x20                   cert: |-\n{}",
-        list(repositories, "            ", "*"),
+        list(repositories, "            ", ":*") + &list(repositories, "            ", "@*"),
         certificates(roots, "                      "),
     )
 }

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{AUDIT, PLAN, STRICT, enforcement};
 use crate::{
-    cli::Outcome,
+    cli::{Outcome, output},
     config::Directories,
     crypto,
     dct::plan::{Plan, PlannedRepository},
-    fs,
+    fs, limits,
     x509::{Certificate, CertificateChain},
 };
 
@@ -27,7 +27,7 @@ pub(super) fn write(
     store: &str,
 ) -> Outcome {
     for (file, level) in [(AUDIT, "audit"), (STRICT, "strict")] {
-        fs::write_atomic(&folder.join(file), &pretty(&policy(plan, chains, store, level))?, MODE)?;
+        write_beside(&folder.join(file), &pretty(&policy(plan, chains, store, level))?)?;
     }
     // A folder of configuration as notation has it, so that NOTATION_CONFIG can name it.
     let directories =
@@ -39,12 +39,34 @@ pub(super) fn write(
         fs::write_atomic(&directories.trust_store(store).join(name), pem.as_bytes(), MODE)?;
     }
     let enforcement_folder = folder.join("enforcement");
-    for (name, text) in enforcement::files(plan, &roots, store) {
-        fs::write_atomic(&enforcement_folder.join(name), text.as_bytes(), MODE)?;
+    let subjects: BTreeSet<String> =
+        chains.values().map(|chain| format!("x509.subject: {}", chain.leaf().subject())).collect();
+    for (name, text) in enforcement::files(plan, &roots, store, &subjects) {
+        write_beside(&enforcement_folder.join(name), text.as_bytes())?;
     }
     fs::write_atomic(&folder.join("README.md"), guide(plan).as_bytes(), MODE)?;
     fs::write_atomic(&folder.join(PLAN), &pretty(&serde_json::to_value(plan)?)?, MODE)?;
     Ok(())
+}
+
+/// Writes a file. What somebody may have edited is kept beside it, as `NAME.1`.
+fn write_beside(path: &Path, bytes: &[u8]) -> Outcome {
+    match fs::read_bounded(path, limits::PLAN_BYTES) {
+        Ok(known) if known == bytes => return Ok(()),
+        Ok(_) => {
+            let mut kept = path.as_os_str().to_owned();
+            kept.push(".1");
+            fs::rename(path, Path::new(&kept))?;
+            output::note(&format!(
+                "note: {} is made anew, and what it was is {}",
+                path.display(),
+                Path::new(&kept).display()
+            ));
+        }
+        Err(error) if error.is_not_found() => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(fs::write_atomic(path, bytes, MODE)?)
 }
 
 fn pretty(value: &Value) -> Result<Vec<u8>, serde_json::Error> {

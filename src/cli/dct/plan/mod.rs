@@ -94,6 +94,7 @@ impl Args {
         TrustStore::from_str(&format!("ca:{}", self.trust_store))
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let archive = open_archive(&self.archive)?;
+        self.check_folder()?;
         let earlier = read_plan(&self.to)?;
         let (records, refused) = archived(&archive, &self.pins.read()?, self.allow_expired);
         let (default, of_signers) = self.keys()?;
@@ -140,6 +141,24 @@ impl Args {
         let report = Report::new(&self.to, &plan);
         output::data(self.output.format, &report)?;
         report.outcome()
+    }
+
+    /// A folder within the archive would be files of the archive that nothing lists.
+    fn check_folder(&self) -> Outcome {
+        let mut above = Some(self.to.as_path());
+        let there = std::iter::from_fn(|| {
+            let folder = above?;
+            above = folder.parent();
+            Some(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        });
+        let existing = there.into_iter().find_map(|folder| std::fs::canonicalize(folder).ok());
+        let archive = std::fs::canonicalize(&self.archive).ok();
+        let is_inside = existing.zip(archive).is_some_and(|(to, archive)| to.starts_with(archive));
+        if !is_inside {
+            return Ok(());
+        }
+        let message = format!("the plan cannot stand in the archive {}", self.archive.display());
+        Err(Failure::message(Exit::Usage, message).hint("--to DIR takes another folder"))
     }
 
     /// The key for all signers, and those for some.
