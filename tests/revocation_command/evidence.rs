@@ -107,7 +107,7 @@ fn what_was_fetched_is_enough_where_nobody_can_be_asked() {
     assert!(again.stderr.contains("exists already"), "{}", again.stderr);
     let url = desk.ca.url(OCSP);
     desk.ca.stop();
-    fs::remove_dir_all(desk.path("cache")).unwrap();
+    assert!(!desk.path("cache").exists(), "what is collected is for the file alone");
 
     let offline = desk.verify(&["--offline"]).expect_status(6);
     assert!(
@@ -167,7 +167,7 @@ fn what_could_not_be_fetched_is_told_and_kept_too() {
         json_of(&desk.run(&[&words[..], &["--force", "-o", "json"]].concat()).expect_status(9));
     assert_eq!((&report["crls"], &report["ocsp"]), (&json!(1), &json!(0)));
     assert_eq!(report["failures"].as_array().unwrap().len(), 1);
-    assert_eq!(desk.ca.asked()[asked..], [OCSP], "the CRL is in the cache");
+    assert_eq!(desk.ca.asked()[asked..], [OCSP, CRL]);
 }
 
 #[test]
@@ -187,6 +187,17 @@ fn a_crl_at_hand_hides_no_revocation_that_the_responder_knows() {
     let evidence = ["--evidence", "old.crl", "--no-revocation-cache"];
     desk.verify(&evidence).expect_status(3);
     desk.verify(&["--evidence", "old.crl", "--offline"]).expect_status(0);
+}
+
+#[test]
+fn what_is_collected_is_asked_for_anew() {
+    let desk = both();
+    desk.verify(&[]).expect_status(0);
+    let asked = desk.ca.asked().len();
+    for file in ["one.json", "two.json"] {
+        desk.run(&["revocation", "fetch", "chain.pem", "--to", file]).expect_status(0);
+    }
+    assert_eq!(desk.ca.asked().len(), asked + 2, "a cached answer is not of today");
 }
 
 #[test]

@@ -54,7 +54,8 @@ impl Args {
     pub(super) fn run(&self) -> Outcome {
         self.to.check()?;
         let chains = self.chains()?;
-        let fetcher = self.fetch.fetcher()?;
+        // Without the cache: what is collected for later has to be of today.
+        let fetcher = self.fetch.fetcher(None)?;
         let mut evidence = Evidence::new();
         for chain in &chains {
             block_on(fetcher.collect(chain, &mut evidence, config::now()))?;

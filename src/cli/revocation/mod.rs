@@ -68,6 +68,9 @@ pub(super) struct RevocationArgs {
     at: Option<UtcDateTime>,
     #[command(flatten)]
     fetch: FetchArgs,
+    /// Neither read nor write notation's cache of CRLs and OCSP responses
+    #[arg(long)]
+    no_revocation_cache: bool,
 }
 
 /// How to ask
@@ -79,9 +82,6 @@ pub(super) struct FetchArgs {
     /// The time for one CRL
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = args::duration)]
     crl_timeout: Duration,
-    /// Neither read nor write notation's cache of CRLs and OCSP responses
-    #[arg(long)]
-    no_revocation_cache: bool,
 }
 
 /// The time of a verdict, and what is known of revocation.
@@ -105,21 +105,25 @@ impl RevocationArgs {
         let source = if self.offline {
             Source::Offline(evidence)
         } else {
-            Source::Fetch(Box::new(Known { evidence, fetcher: self.fetch.fetcher()? }))
+            let fetcher = self.fetch.fetcher(self.cache()?)?;
+            Source::Fetch(Box::new(Known { evidence, fetcher }))
         };
         // Times are told and recorded in whole seconds, and a verdict has to hold for the time that is told.
         let at = self.at.unwrap_or_else(config::now);
         let at = at.replace_nanosecond(0).unwrap_or(at);
         Ok(OpenRevocation { at, is_at_given: self.at.is_some(), source })
     }
+
+    fn cache(&self) -> Result<Option<RevocationCache>, Failure> {
+        match self.no_revocation_cache {
+            true => Ok(None),
+            false => Ok(Directories::from_environment()?.cache.map(RevocationCache::new)),
+        }
+    }
 }
 
 impl FetchArgs {
-    fn fetcher(&self) -> Result<Fetcher, Failure> {
-        let cache = match self.no_revocation_cache {
-            true => None,
-            false => Directories::from_environment()?.cache.map(RevocationCache::new),
-        };
+    fn fetcher(&self, cache: Option<RevocationCache>) -> Result<Fetcher, Failure> {
         let options = FetchOptions {
             ocsp_timeout: self.ocsp_timeout,
             crl_timeout: self.crl_timeout,
