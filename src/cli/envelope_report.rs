@@ -8,6 +8,7 @@ use super::{failure::Failure, tree::Tree};
 use crate::{
     envelope::{AttributeValue, Envelope, PAYLOAD_MEDIA_TYPE, SignedContent, UnsignedAttributes},
     oci::Descriptor,
+    timestamp::TimestampToken,
     x509::{Certificate, Rfc3339},
 };
 
@@ -58,8 +59,25 @@ struct ExtendedReport {
 #[serde(rename_all = "camelCase")]
 struct UnsignedAttributesReport {
     signing_agent: Option<String>,
-    /// Bytes of the timestamp token.
-    timestamp_bytes: Option<usize>,
+    timestamp: Option<TimestampReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct TimestampReport {
+    bytes: usize,
+    #[serde(flatten)]
+    claim: TimestampClaim,
+    /// Why it cannot be read.
+    error: Option<String>,
+}
+
+/// What a timestamp says; nothing where it cannot be read.
+#[derive(Debug, Default, Serialize)]
+struct TimestampClaim {
+    /// The signature is no older, and no younger.
+    earliest: Option<String>,
+    latest: Option<String>,
+    certificates: Vec<CertificateReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,11 +137,7 @@ impl EnvelopeReport {
             tree.push(user);
         }
         tree.push(self.unsigned_attributes.tree());
-        let mut certificates = Tree::new("certificates");
-        for certificate in &self.certificates {
-            certificates.push(certificate.tree());
-        }
-        tree.push(certificates);
+        tree.push(certificates_tree(&self.certificates));
         let mut artifact = Tree::new("signed artifact");
         match &self.signed_artifact {
             None => artifact.add("none: the payload names no artifact"),
@@ -186,7 +200,7 @@ impl UnsignedAttributesReport {
     fn new(unsigned: &UnsignedAttributes) -> Self {
         Self {
             signing_agent: unsigned.signing_agent.clone(),
-            timestamp_bytes: unsigned.timestamp.as_ref().map(Vec::len),
+            timestamp: unsigned.timestamp.as_deref().map(TimestampReport::new),
         }
     }
 
@@ -195,11 +209,52 @@ impl UnsignedAttributesReport {
         if let Some(agent) = &self.signing_agent {
             tree.add(format!("signing agent: {agent}"));
         }
-        if let Some(bytes) = self.timestamp_bytes {
-            tree.add(format!("timestamp signature: {bytes} bytes"));
+        if let Some(timestamp) = &self.timestamp {
+            tree.push(timestamp.tree());
         }
         tree
     }
+}
+
+impl TimestampReport {
+    fn new(token: &[u8]) -> Self {
+        let (claim, error) = match TimestampToken::parse(token) {
+            Ok(token) => (TimestampClaim::new(&token), None),
+            Err(error) => (TimestampClaim::default(), Some(Failure::from(error).one_line())),
+        };
+        Self { bytes: token.len(), claim, error }
+    }
+
+    fn tree(&self) -> Tree {
+        let mut tree = Tree::new("timestamp signature");
+        if let Some(error) = &self.error {
+            tree.add(format!("problem: {error}"));
+        }
+        if let (Some(earliest), Some(latest)) = (&self.claim.earliest, &self.claim.latest) {
+            tree.add(format!("timestamp: {earliest} to {latest}"));
+        }
+        if !self.claim.certificates.is_empty() {
+            tree.push(certificates_tree(&self.claim.certificates));
+        }
+        tree
+    }
+}
+
+impl TimestampClaim {
+    fn new(token: &TimestampToken) -> Self {
+        let (earliest, latest) = token.dangerous_claimed_range();
+        Self {
+            earliest: Some(Rfc3339(earliest).to_string()),
+            latest: Some(Rfc3339(latest).to_string()),
+            certificates: token.certificates().iter().map(CertificateReport::new).collect(),
+        }
+    }
+}
+
+fn certificates_tree(certificates: &[CertificateReport]) -> Tree {
+    let mut tree = Tree::new("certificates");
+    certificates.iter().for_each(|certificate| tree.push(certificate.tree()));
+    tree
 }
 
 impl CertificateReport {

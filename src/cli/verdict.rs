@@ -1,6 +1,6 @@
 //! What `verify` and `blob verify` have in common: the trust stores of a statement, and the report.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use serde::Serialize;
 use time::UtcDateTime;
@@ -93,6 +93,8 @@ pub(super) struct Report {
     at_given: bool,
     /// Who signed, where the result is `verified`.
     signer: Option<String>,
+    /// What was signed beside the artifact, where the result is `verified`.
+    user_metadata: Option<BTreeMap<String, String>>,
     /// Every signature that was looked at, up to the first that is accepted.
     signatures: Vec<SignatureRow>,
     /// Manifests that cannot be read, so that nobody knows whether they are signatures.
@@ -149,6 +151,7 @@ impl Report {
             at: String::new(),
             at_given: false,
             signer: None,
+            user_metadata: None,
             signatures: Vec::new(),
             unreadable: Vec::new(),
             untried: 0,
@@ -204,7 +207,19 @@ impl Report {
             Accepted::WithFailures(_) => Conclusion::WithFailures,
             Accepted::Skipped(_) => Conclusion::Skipped,
         };
-        self.signer = accepted.signer().map(|signer| signer.subject().to_string());
+        if let Accepted::Verified(verified) = &accepted {
+            let made = verified.content.attributes().signing_time;
+            if made > verified.outcome.at {
+                output::note(&format!(
+                    "warning: the signature says that it is of {}: it was not made yet at {}",
+                    Rfc3339(made),
+                    self.at
+                ));
+            }
+            self.signer = Some(verified.signer().subject().to_string());
+            self.user_metadata =
+                verified.content.payload().ok().map(|payload| payload.target_artifact.annotations);
+        }
         if self.result != Conclusion::Skipped {
             row.outcome = Some(accepted.into_outcome());
             self.signatures.push(row);
@@ -314,6 +329,9 @@ impl fmt::Display for Report {
         if self.at_given {
             write!(f, ", as of {}", self.at)?;
         }
+        for (name, value) in self.user_metadata.iter().flatten() {
+            write!(f, "\n  user metadata: {name}={value}")?;
+        }
         match self.signatures.last().and_then(|row| row.outcome.as_ref()) {
             Some(outcome) => Sources(outcome).fmt(f),
             None => Ok(()),
@@ -323,9 +341,9 @@ impl fmt::Display for Report {
 
 impl fmt::Display for SignatureRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match (&self.envelope, &self.manifest) {
-            (Some(name), _) | (None, Some(name)) => format!("signature {name}"),
-            (None, None) => "signature".to_owned(),
+        let name = match &self.manifest {
+            Some(name) => format!("signature {name}"),
+            None => "signature".to_owned(),
         };
         if let Some(error) = &self.error {
             return writeln!(f, "{name}: {error}");

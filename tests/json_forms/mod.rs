@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::command::Run;
 
 /// Members below which names are anybody's, or those of other forms.
-const MAPS: [&str; 3] = ["pluginConfig", "userDefinedAttributes", "results"];
+const MAPS: [&str; 4] = ["pluginConfig", "userDefinedAttributes", "userMetadata", "results"];
 
 /// Members that may be left out, each with the member that holds it.
 const OPTIONAL: [(&str, &str); 3] =
@@ -19,7 +19,7 @@ const OPTIONAL: [(&str, &str); 3] =
 
 /// Members that stand on the page once, though they are in two places: those below the first are those of the
 /// second.
-const SHARED: [(&str, &str, &str, &str); 6] = [
+const SHARED: [(&str, &str, &str, &str); 7] = [
     ("cert-list", "certificates[].", "cert-show", "certificates[]."),
     ("revocation-check", "certificates[].", "verify", "signatures[].outcome.revocation[]."),
     (
@@ -29,6 +29,12 @@ const SHARED: [(&str, &str, &str, &str); 6] = [
         "signatures[].outcome.revocation[].",
     ),
     ("inspect", "signatures[].", "blob-inspect", ""),
+    (
+        "blob-inspect",
+        "unsignedAttributes.timestamp.certificates[].",
+        "blob-inspect",
+        "certificates[].",
+    ),
     ("key-list", "keys[].", "key-describe", ""),
     ("dct-inspect", "repositories[].roles[].keys[].", "dct-inspect", "repositories[].rootKeys[]."),
 ];
