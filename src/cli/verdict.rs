@@ -7,6 +7,7 @@ use time::UtcDateTime;
 
 use super::{
     Outcome as CommandOutcome,
+    cert::folder_entries,
     failure::{Exit, Failure},
     list::UnreadableRow,
     output,
@@ -17,12 +18,12 @@ use crate::{
     config::Directories,
     envelope::Envelope,
     revocation::Evidence,
-    trust::{DirectoryTrustStore, Statement, TrustAnchors},
+    trust::{DirectoryTrustStore, Statement, StoreType, TrustAnchors, TrustStore},
     verify::{
         Accepted, AcceptedArtifact, Outcome, Record, Refusal, RefusedSignature, SignatureSource,
         Tried,
     },
-    x509::Rfc3339,
+    x509::{Certificate, Rfc3339},
 };
 
 /// Trust stores
@@ -55,8 +56,7 @@ impl StoreArgs {
         statement: &Statement,
     ) -> Result<OpenStores, Failure> {
         let mut open = OpenStores::default();
-        let stores = DirectoryTrustStore::new(folder);
-        let stores = if self.follow_symlinks { stores.follow_links() } else { stores };
+        let stores = self.stores(folder);
         for store in statement.trust_stores() {
             match stores.read([store]) {
                 Ok(read) => {
@@ -72,6 +72,31 @@ impl StoreArgs {
             }
         }
         Ok(open)
+    }
+
+    /// The certificates of all stores of some types. A store that cannot be used is left out, and said.
+    pub(super) fn read_all(&self, kinds: &[StoreType]) -> Result<Vec<Certificate>, Failure> {
+        let stores = self.stores(Directories::from_environment()?.trust_stores());
+        let mut certificates = Vec::new();
+        for &kind in kinds {
+            for folder in folder_entries(&stores.folder_of(kind))? {
+                let name = folder.file_name().unwrap_or_default().to_string_lossy();
+                let Ok(store) = TrustStore::new(kind, name) else { continue };
+                match stores.read([&store]) {
+                    Ok(read) => certificates.extend_from_slice(read.anchors.certificates(&store)),
+                    Err(error) => {
+                        let failure = Failure::new(Exit::NotConfigured, error);
+                        output::note(&format!("warning: {}", failure.one_line()));
+                    }
+                }
+            }
+        }
+        Ok(certificates)
+    }
+
+    fn stores(&self, folder: PathBuf) -> DirectoryTrustStore {
+        let stores = DirectoryTrustStore::new(folder);
+        if self.follow_symlinks { stores.follow_links() } else { stores }
     }
 }
 

@@ -140,6 +140,19 @@ fn what_an_artifacts_signers_name_is_fetched_for_it() {
 }
 
 #[test]
+fn nobody_is_asked_about_a_stranger_s_certificates() {
+    let desk = both();
+    desk.sign(&[]).expect_status(0);
+    fs::remove_dir_all(desk.path("config/notation/truststore")).unwrap();
+    let layout = desk.layout.reference();
+    let fetch = ["revocation", "fetch", "--oci-layout", &layout, "--to", "evidence.json"];
+    let refused = desk.run(&fetch).expect_status(5);
+    assert!(refused.stderr.contains("its root is in no trust store"), "{}", refused.stderr);
+    assert_eq!(desk.ca.asked(), Vec::<String>::new());
+    assert!(!desk.path("evidence.json").exists());
+}
+
+#[test]
 fn a_record_is_evidence_too() {
     let mut desk = both();
     desk.sign(&[]).expect_status(0);

@@ -4,7 +4,7 @@ use notation_sdk::{algorithm::KeySpec, testing::validity};
 use serde_json::json;
 use time::{Duration, UtcDateTime};
 
-use super::{Desk, rfc3339};
+use super::{Desk, json_of, rfc3339};
 use crate::support::{
     fake_ca::{CRL, FakeCa, Pointers},
     fake_http::{Answer, FakeHttp},
@@ -74,10 +74,32 @@ fn a_signature_is_timestamped_in_both_formats_and_its_time_is_told() {
         // The authority's accuracy is a second and a half.
         assert!(time("earliest") >= before && time("latest") > time("earliest"), "{timestamp:#}");
         assert_eq!(timestamp["authority"], "CN=TSA,O=Test,ST=WA,C=US");
+        let layout = scene.desk.layout.reference();
+        let inspect = ["inspect", "--oci-layout", &layout];
+        let text = scene.desk.run(&inspect).expect_status(0).stdout;
+        let claimed = json_of(&scene.desk.run(&[&inspect[..], &["-o", "json"]].concat()));
+        let claimed = &claimed["signatures"][0]["unsignedAttributes"]["timestamp"];
+        for name in ["earliest", "latest"] {
+            assert_eq!(claimed[name], timestamp[name]);
+            assert!(text.contains(claimed[name].as_str().unwrap()), "{text}");
+        }
+        assert_eq!(claimed["certificates"][0]["subject"], "CN=TSA,O=Test,ST=WA,C=US");
+        assert!(text.contains("timestamp signature\n"), "{text}");
         // Where no store of timestamping authorities is trusted, nobody looks at it.
         scene.desk.policy("strict");
         assert!(!scene.desk.verify(&[]).expect_status(0).stdout.contains("timestamp: "));
     }
+}
+
+#[test]
+fn a_time_at_which_a_signature_was_not_made_yet_is_told() {
+    let Some(scene) = Scene::or_skip() else { return };
+    scene.sign("jws");
+    let before = rfc3339(scene.desk.ca.at - Duration::minutes(30));
+    let judged = scene.desk.verify(&["--at", &before]).expect_status(0);
+    assert!(judged.stderr.contains("was not made yet at"), "{}", judged.stderr);
+    let now = scene.desk.verify(&[]).expect_status(0);
+    assert_eq!(now.stderr, "");
 }
 
 #[test]
@@ -144,7 +166,7 @@ fn nothing_is_stored_where_the_timestamp_cannot_be_had() {
         scene.desk.sign(&words).expect_status(status);
         let layout = scene.desk.layout.reference();
         let listed = scene.desk.run(&["list", "--oci-layout", &layout, "-o", "json"]);
-        let listed = super::json_of(&listed.expect_status(0));
+        let listed = json_of(&listed.expect_status(0));
         assert_eq!(listed["signatures"], json!([]), "{url}");
     }
     scene.desk.sign(&["--timestamp-url", "http://127.0.0.1:1/"]).expect_status(2);
@@ -176,7 +198,7 @@ fn a_revoked_authority_is_refused_or_logged_as_the_level_has_it_for_timestamps()
     put(&list);
     let verified = verify().expect_status(0).stdout;
     assert!(verified.contains("\n  revocation: good: CN=TSA,O=Test,"), "{verified}");
-    put(&list.revoke(signer, Some(1)));
+    put(&list.clone().revoke(signer, Some(1)));
     let refused = verify().expect_status(3).stdout;
     assert!(
         refused.contains(
@@ -184,6 +206,14 @@ fn a_revoked_authority_is_refused_or_logged_as_the_level_has_it_for_timestamps()
         ),
         "{refused}"
     );
+    // Collected beforehand, its revocation is known where nobody can be asked.
+    put(&list);
+    let layout = scene.desk.layout.reference();
+    let fetch = ["revocation", "fetch", "--oci-layout", &layout, "--to", "evidence.json"];
+    let fetched = scene.desk.run(&fetch).expect_status(0).stdout;
+    assert_eq!(fetched, "evidence.json: 1 CRLs and 0 OCSP responses\n");
+    scene.desk.verify(&["--offline"]).expect_status(6);
+    scene.desk.verify(&["--offline", "--evidence", "evidence.json"]).expect_status(0);
     server.put("/tsa.crl", Answer::new(503, ""));
     verify().expect_status(6);
     for level in ["permissive", "audit"] {

@@ -113,7 +113,7 @@ impl Listing {
 struct PassedOver(PathBuf);
 
 /// What stands in the folder of a type, by name; nothing where there is no folder.
-fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(in crate::cli) fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| {
         Failure::new(Exit::Other, error)
             .context(format!("folder {} cannot be read", folder.display()))

@@ -9,6 +9,8 @@ mod request;
 mod self_sign;
 mod show;
 
+pub(super) use list::folder_entries;
+
 use super::{Outcome, output::Format};
 
 /// Make and check certificates for keys that never leave their service, and keep those that are trusted.

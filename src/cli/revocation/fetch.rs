@@ -13,17 +13,22 @@ use crate::{
         block_on,
         failure::{Exit, Failure},
         output,
+        verdict::StoreArgs,
     },
-    config, limits,
+    config,
+    envelope::SignedContent,
+    limits,
     revocation::{Evidence, RevocationSource},
+    timestamp::TimestampToken,
+    trust::StoreType,
     verify::{SignatureSource, read_signature},
-    x509::CertificateChain,
+    x509::{Certificate, CertificateChain},
 };
 
 /// Collect what there is to know of the revocation of certificates, for `verify --evidence` where nobody can be asked.
 ///
-/// For an artifact that is what its signers' certificates name. What timestamp authorities' name is in the records of
-/// `verify --record`.
+/// For an artifact that is what the certificates of its signers and of their timestamp authorities name, of those under
+/// the roots of your trust stores.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// A file of certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7; or an artifact, as `verify`
@@ -32,6 +37,8 @@ pub(in crate::cli) struct Args {
     subject: String,
     #[command(flatten)]
     source: SourceArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
     #[command(flatten)]
     fetch: FetchArgs,
     #[command(flatten)]
@@ -81,34 +88,80 @@ impl Args {
             chain.verify_links().map_err(|error| Failure::new(Exit::Usage, error))?;
             return Ok(vec![chain]);
         }
-        block_on(async { chains_of(&self.source.artifacts().open(&self.subject).await?).await })?
+        let roots = Roots::read(&self.stores)?;
+        block_on(async {
+            chains_of(&self.source.artifacts().open(&self.subject).await?, &roots).await
+        })?
+    }
+}
+
+/// What may be asked about: chains of strangers name whatever server they like.
+struct Roots {
+    signers: Vec<Certificate>,
+    authorities: Vec<Certificate>,
+}
+
+impl Roots {
+    /// The certificates of all trust stores. A store that cannot be used is left out, and said.
+    fn read(stores: &StoreArgs) -> Result<Self, Failure> {
+        let signers = [StoreType::Ca, StoreType::SigningAuthority];
+        let read = |kinds: &[StoreType]| stores.read_all(kinds);
+        Ok(Self { signers: read(&signers)?, authorities: read(&[StoreType::Tsa])? })
+    }
+
+    /// The chains of a signature and of its timestamp, of those that lead to a trusted root.
+    fn chains(&self, content: &SignedContent) -> Vec<CertificateChain> {
+        let chain = content.certificate_chain();
+        let root = chain.certificates().last();
+        let is_trusted = root.is_some_and(|root| self.signers.contains(root));
+        let signer = (is_trusted && chain.verify_links().is_ok()).then(|| chain.clone());
+        let token = content.unsigned_attributes().timestamp.as_deref().unwrap_or_default();
+        let timestamp = TimestampToken::parse(token)
+            .and_then(|token| token.verify(content.signature(), &self.authorities));
+        let authority = timestamp.ok().map(|timestamp| timestamp.certificate_chain().clone());
+        signer.into_iter().chain(authority).collect()
     }
 }
 
 /// The chains of an artifact's signatures. They are only asked about: whether the signatures hold is not for here.
-async fn chains_of(artifact: &OpenArtifact) -> Result<Vec<CertificateChain>, Failure> {
+async fn chains_of(
+    artifact: &OpenArtifact,
+    roots: &Roots,
+) -> Result<Vec<CertificateChain>, Failure> {
     let OpenArtifact { repository, descriptor, .. } = artifact;
-    let mut chains = Vec::new();
     let mut listed = repository.signatures(descriptor).await?.signatures;
+    if listed.is_empty() {
+        return Err(Failure::message(Exit::Unsigned, format!("{artifact} has no signatures")));
+    }
+    let mut chains = Vec::new();
     listed.truncate(limits::SIGNATURES);
     for signature in &listed {
         let mut source = SignatureSource::new(signature.digest.clone());
         let read = read_signature(repository.as_ref(), descriptor, signature, &mut source).await;
-        match read {
-            Ok(envelope) => {
-                let chain = envelope.dangerous_unverified().certificate_chain();
-                if chain.verify_links().is_ok() && !chains.contains(chain) {
-                    chains.push(chain.clone());
+        let found = match read {
+            Ok(envelope) => Ok(roots.chains(envelope.dangerous_unverified())),
+            Err(refusal) => Err(Failure::from(refusal).one_line()),
+        };
+        let why = match found {
+            Ok(found) if found.is_empty() => {
+                "its root is in no trust store, and nobody is asked".to_owned()
+            }
+            Ok(found) => {
+                for chain in found {
+                    if !chains.contains(&chain) {
+                        chains.push(chain);
+                    }
                 }
+                continue;
             }
-            Err(refusal) => {
-                let why = Failure::from(refusal).one_line();
-                output::note(&format!("warning: signature {}: {why}", signature.digest));
-            }
-        }
+            Err(why) => why,
+        };
+        output::note(&format!("warning: signature {}: {why}", signature.digest));
     }
     if chains.is_empty() {
-        return Err(Failure::message(Exit::Unsigned, format!("{artifact} has no signatures")));
+        let message = format!("no signature of {artifact} leads to a root of your trust stores");
+        return Err(Failure::message(Exit::NotConfigured, message)
+            .hint("notation-kms cert add puts a root there"));
     }
     Ok(chains)
 }
