@@ -276,6 +276,18 @@ fn the_text_says_where_what_why_and_what_instead() {
 }
 
 #[test]
+fn who_is_told_to_switch_a_registry_off_is_told_to_export_first_and_what_it_deletes() {
+    let shown = json(&audit(&corpus(), &["--rules", "-o", "json"]).expect_status(0));
+    for id in ["DCT019", "DCT020", "DCT030", "DCT031"] {
+        let rule = shown["rules"].as_array().unwrap().iter().find(|rule| rule["id"] == id).unwrap();
+        let (why, instead) = (rule["why"].as_str().unwrap(), rule["instead"].as_str().unwrap());
+        assert!(instead.starts_with("export first: notation-kms dct export"), "{id}: {instead}");
+        assert!(why.contains("deletes the trust data of every repository"), "{id}: {why}");
+        assert!(why.contains("for good"), "{id}: {why}");
+    }
+}
+
+#[test]
 fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
     let schema =
         fs::read(corpus().with_file_name("sarif").join("sarif-schema-2.1.0.json")).unwrap();

@@ -21,6 +21,7 @@ const ACR_GONE: &str =
     "since 31 May 2026 it cannot be switched on where it never was; gone on 31 March 2028";
 const NOTARY_UNMAINTAINED: &str =
     "now: the last commit is of April 2024; for Docker Hub 8 December 2026";
+const ACR_DELETES: &str = "Azure refuses to switch it on for registries that never had it, and removes it for all. Switching it off deletes the trust data of every repository of the registry for good.";
 const HARBOR_GONE: &str = "Harbor 2.9.0, deprecated since 2.6";
 const HAS_FINAL_DATE: &str = "with the notary server it asks; for Docker Hub 8 December 2026";
 
@@ -258,9 +259,9 @@ pub(crate) const RULES: &[Rule] = &[
         name: "AcrContentTrustOn",
         severity: Severity::Error,
         title: "Azure Container Registry: Content Trust is switched on",
-        why: "Azure refuses to switch it on for registries that never had it, and removes it for all.",
+        why: ACR_DELETES,
         when: ACR_GONE,
-        instead: "remove it; sign with notation and a key of Azure Key Vault, verify with notation, or with Ratify on AKS",
+        instead: "export first: notation-kms dct export --catalog REGISTRY. Then remove it; sign with notation and a key of Azure Key Vault, verify with notation, or with Ratify on AKS",
         finds: &[Find::Text(
             text(r"\baz(?:\.cmd)?\s+acr\s+config\s+content-trust\s+update\b")
                 .unless(r#"--status[ =]+["']?disabled"#),
@@ -271,9 +272,9 @@ pub(crate) const RULES: &[Rule] = &[
         name: "AcrContentTrustCommand",
         severity: Severity::Note,
         title: "Azure Container Registry: Content Trust is asked for or switched off",
-        why: "The commands are deprecated and go away. Switching it off deletes nothing; deleting trust data is final.",
+        why: "The commands are deprecated and go away. Switching it off deletes the trust data of every repository of the registry for good.",
         when: "31 March 2028",
-        instead: "remove it once Content Trust is off; export first: notation-kms dct export --catalog REGISTRY",
+        instead: "export first: notation-kms dct export --catalog REGISTRY. Then remove it; switch it off last, when nobody verifies by it any more",
         finds: &[Find::Text(text(
             r#"\baz(?:\.cmd)?\s+acr\s+config\s+content-trust\s+(?:show\b|update\b.*--status[ =]+["']?disabled)"#,
         ))],
@@ -388,9 +389,9 @@ pub(crate) const RULES: &[Rule] = &[
         name: "TerraformTrustPolicy",
         severity: Severity::Error,
         title: "Terraform: Content Trust of a registry is switched on",
-        why: "Azure refuses it for registries that never had it, and removes it for all.",
+        why: ACR_DELETES,
         when: ACR_GONE,
-        instead: "trust_policy_enabled = false, or no such block; sign and verify with Notation",
+        instead: "export first: notation-kms dct export --catalog REGISTRY. Then trust_policy_enabled = false, or no such block, which deletes what was exported; sign and verify with Notation",
         finds: &[
             Find::Text(
                 text(r"\btrust_policy_enabled\b\s*=")
@@ -409,9 +410,9 @@ pub(crate) const RULES: &[Rule] = &[
         name: "ArmTrustPolicy",
         severity: Severity::Error,
         title: "ARM or Bicep: Content Trust of a registry is switched on",
-        why: "Azure refuses it for registries that never had it, and removes it for all.",
+        why: ACR_DELETES,
         when: ACR_GONE,
-        instead: "status 'disabled', or no trustPolicy; sign and verify with Notation",
+        instead: "export first: notation-kms dct export --catalog REGISTRY. Then status 'disabled', or no trustPolicy, which deletes what was exported; sign and verify with Notation",
         finds: &[
             Find::Text(
                 text(r#"\bstatus["']?\s*[:=]"#)
