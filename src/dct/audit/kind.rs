@@ -9,6 +9,8 @@ pub(super) struct Kind {
     pub(super) own_line: &'static [&'static str],
     /// What begins and ends a comment.
     pub(super) blocks: &'static [(&'static str, &'static str)],
+    /// What begins and ends a string that may go on over lines.
+    pub(super) strings: &'static [(&'static str, &'static str)],
     /// What ends a line that goes on in the next.
     pub(super) continuation: char,
     /// Strings of three quotes at the start of a line are documentation.
@@ -23,11 +25,15 @@ pub(super) struct Kind {
     pub(super) is_program: bool,
 }
 
+const TRIPLE: &[(&str, &str)] = &[("'''", "'''"), ("\"\"\"", "\"\"\"")];
+const TRIPLE_OR_TICK: &[(&str, &str)] = &[("'''", "'''"), ("\"\"\"", "\"\"\""), ("`", "`")];
+
 const HASH: Kind = Kind {
     comments: &["#"],
     // Scripts of other languages stand inside YAML, Groovy and the like.
     own_line: &["//"],
     blocks: &[],
+    strings: &[],
     continuation: '\\',
     has_docstrings: false,
     is_yaml: false,
@@ -43,13 +49,18 @@ const YAML: Kind = Kind {
 };
 const JINJA: Kind = Kind { blocks: &[("{#", "#}")], ..YAML };
 const DOCKERFILE: Kind = Kind { is_dockerfile: true, ..HASH };
-const PYTHON: Kind = Kind { has_docstrings: true, is_program: true, ..HASH };
+const PYTHON: Kind = Kind { strings: TRIPLE, has_docstrings: true, is_program: true, ..HASH };
 const HCL: Kind =
     Kind { comments: &["#", "//"], blocks: &[("/*", "*/")], is_configuration: true, ..HASH };
 const SLASHES: Kind = Kind { comments: &["//"], own_line: &["#"], blocks: &[("/*", "*/")], ..HASH };
-const PIPELINE: Kind = Kind { is_configuration: true, ..SLASHES };
-const PROGRAM: Kind = Kind { is_program: true, ..SLASHES };
-const POWERSHELL: Kind = Kind { blocks: &[("<#", "#>")], continuation: '`', ..HASH };
+const PIPELINE: Kind = Kind { strings: TRIPLE, is_configuration: true, ..SLASHES };
+const PROGRAM: Kind = Kind { strings: TRIPLE_OR_TICK, is_program: true, ..SLASHES };
+const POWERSHELL: Kind = Kind {
+    blocks: &[("<#", "#>")],
+    strings: &[("@\"", "\"@"), ("@'", "'@")],
+    continuation: '`',
+    ..HASH
+};
 const BATCH: Kind = Kind {
     comments: &[],
     own_line: &["rem ", "REM ", "Rem ", "@rem ", "@REM ", "::"],

@@ -3,13 +3,11 @@
 //! A text that is written to a file or given to another program is used, and stays; so does what a shell runs
 //! inside a text.
 
-use std::collections::BTreeMap;
-
 use regex::Regex;
 
 use super::{
     kind::Kind,
-    mask::{blank, quoted},
+    mask::{blank, here_ends, quoted},
 };
 
 /// What knows messages.
@@ -149,19 +147,6 @@ impl Inside {
             Self::Block(depth) => line.trim().is_empty() || indent(line) > *depth,
         }
     }
-}
-
-/// The last line on which each word stands alone, where there are here-documents.
-fn here_ends(text: &str) -> BTreeMap<&str, usize> {
-    if !text.contains("<<") {
-        return BTreeMap::new();
-    }
-    let lines = text.lines().enumerate();
-    lines.map(|(number, line)| (line.trim(), number)).filter(|(line, _)| is_word(line)).collect()
-}
-
-fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
 fn indent(line: &str) -> usize {
