@@ -104,7 +104,7 @@ impl<'t> Comments<'t> {
                 (rest, before) = (kept, ' ');
                 continue;
             }
-            let width = self.string(quote, before, rest).unwrap_or(c.len_utf8());
+            let width = self.string(quote, before, rest).unwrap_or_else(|| c.len_utf8());
             let (kept, after) = rest.split_at_checked(width).unwrap_or((rest, ""));
             if width == c.len_utf8() {
                 quote = quoted(quote, before, c, after);
@@ -279,7 +279,7 @@ mod tests {
         ];
         for (path, text, comment) in cases {
             let expected =
-                comment.map_or(text.to_owned(), |c| text.replace(c, &" ".repeat(c.len())));
+                comment.map_or_else(|| text.to_owned(), |c| text.replace(c, &" ".repeat(c.len())));
             let expected = expected.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
             assert_eq!(masked(path, text), expected, "{path}: {text}");
         }
