@@ -315,13 +315,15 @@ pub const TIMESTAMP_TIMEOUT: Duration = Duration::from_secs(15);
 pub const ANSWER_BYTES: u64 = 1024;
 
 /// Bytes of a file that is searched for uses of Docker Content Trust: what people write and review is far below.
-/// A larger one that is text is named as passed over.
+/// A larger one that is text is named as passed over, and fails the audit if words of uses stand in it.
 pub const AUDIT_FILE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Findings that are told of one file. A file with more is generated, or made to be read for long.
+/// Findings that are told of one file, the gravest of them. A file with more is generated, or made to be read for
+/// long.
 pub const AUDIT_FILE_FINDINGS: usize = 1000;
 
-/// Findings of one audit, and files named as passed over: they are held in memory to be put in order.
+/// Findings of one audit of each severity, and files named as passed over: they are held in memory to be put in
+/// order.
 pub const AUDIT_FINDINGS: usize = 100_000;
 
 /// Characters of a line that are shown; some files have all on one.

@@ -204,15 +204,61 @@ fn what_is_passed_over_is_told_and_what_cannot_be_read_fails() {
     let folder = TempDir::new().unwrap();
     let big = vec![b'x'; 8 * 1024 * 1024 + 1];
     write(folder.path(), "dump.sql", &big);
-    let mut binary = big;
+    let mut binary = big.clone();
     binary[10] = 0;
     write(folder.path(), "image.bin", &binary);
     let finished = audit(folder.path(), &["."]).expect_status(0);
     assert_eq!(finished.stderr, "note: passed over dump.sql: over the limit of 8388608 bytes\n");
+    // What is too large is no reason to believe that nothing is in it.
+    let use_at_the_cut = [&big[..big.len() - 9], b"\ndocker trust sign a\n"].concat();
+    write(folder.path(), "CHANGELOG", &use_at_the_cut);
+    audit(folder.path(), &["."]).expect_status(0);
+    write(folder.path(), "install.sh", &use_at_the_cut);
+    let finished = audit(folder.path(), &[".", "-o", "json"]).expect_status(9);
+    let passed_over = json(&finished)["passedOver"].clone();
+    let failed: Vec<_> =
+        passed_over.as_array().unwrap().iter().filter(|file| file["isFailure"] == true).collect();
+    assert!(failed.len() == 1 && failed[0]["path"] == "install.sh", "{passed_over}");
     let missing = audit(folder.path(), &["nothing-here"]).expect_status(2);
     assert!(missing.stderr.contains("nothing-here cannot be read"), "{missing:?}");
     audit(folder.path(), &[]).expect_status(2);
     audit(folder.path(), &["--rules", "."]).expect_status(2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_is_named_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status();
+    assert!(made.unwrap().success());
+    let refused = audit(folder.path(), &["pipe"]).expect_status(2);
+    assert!(refused.stderr.contains("pipe is neither a folder nor a file"), "{refused:?}");
+}
+
+#[test]
+fn what_is_not_listed_counts_all_the_same() {
+    let folder = TempDir::new().unwrap();
+    let notes = "docker pull --disable-content-trust a\n".repeat(1005);
+    let script = notes + "docker trust sign a\nexport DOCKER_CONTENT_TRUST=1\n";
+    write(folder.path(), "a.sh", script);
+    write(folder.path(), "Dockerfile", "FROM alpine:3\n");
+    let report = json(&audit(folder.path(), &[".", "--fail-on", "error", "-o", "json"]));
+    let found = lines(&report);
+    for finding in ["Dockerfile:1: DCT038", "a.sh:1006: DCT010", "a.sh:1007: DCT001"] {
+        assert!(found.iter().any(|line| line == finding), "{finding}");
+    }
+    assert_eq!(report["omitted"], 7);
+    let sarif = json(&audit(folder.path(), &[".", "-o", "sarif"]).expect_status(3));
+    let told = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"];
+    assert_eq!(told["text"], "7 more findings are not listed");
+    // Of so many errors one that is left out says whether images have to be signed.
+    let errors = "docker trust sign a\n".repeat(1000) + "export DOCKER_CONTENT_TRUST=1\n";
+    write(folder.path(), "a.sh", errors);
+    let report = json(&audit(folder.path(), &[".", "-o", "json"]).expect_status(3));
+    assert_eq!(
+        (lines(&report)[0].as_str(), &report["omitted"]),
+        ("Dockerfile:1: DCT038", &1.into())
+    );
 }
 
 #[cfg(unix)]

@@ -15,7 +15,7 @@ mod rules;
 mod text;
 mod variable;
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use regex::Regex;
 
@@ -86,8 +86,8 @@ pub(crate) enum Audited {
     Text {
         /// In the order of the file, and on one line of the table.
         findings: Vec<Finding>,
-        /// How many more there are than are told of one file.
-        more: usize,
+        /// What was found more often than is told of one file: the rule of each that is left out, the least first.
+        omitted: Vec<&'static Rule>,
     },
 }
 
@@ -123,7 +123,7 @@ impl Auditor {
             return Audited::Documentation;
         };
         if !self.hints.is_match(original) && !OfficialImages::may_be_in(&kind, original) {
-            return Audited::Text { findings: Vec::new(), more: 0 };
+            return Audited::Text { findings: Vec::new(), omitted: Vec::new() };
         }
         let masked = self.masks.apply(&kind, original);
         let lines = Lines::new(original);
@@ -137,10 +137,15 @@ impl Auditor {
                 add(&mut places, rule, &lines, at);
             }
         }
-        let more = places.len().saturating_sub(limits::AUDIT_FILE_FINDINGS);
-        let findings = places.into_iter().take(limits::AUDIT_FILE_FINDINGS);
-        let finding = |place: Place| self.finding(&place, &lines);
-        Audited::Text { findings: findings.map(finding).collect(), more }
+        let (told, omitted) = cut(places);
+        let findings = told.iter().map(|place| self.finding(place, &lines)).collect();
+        Audited::Text { findings, omitted }
+    }
+
+    /// Whether a rule may find something in a file of which this is a part: if not, none does.
+    pub(crate) fn may_find(&self, path: &str, part: &[u8]) -> bool {
+        let part = String::from_utf8_lossy(part);
+        Kind::of(path, &part).is_some() && self.hints.is_match(&part)
     }
 
     /// The rule about an environment variable of this machine, if there is one.
@@ -227,6 +232,16 @@ impl Ord for Ordered {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.id.cmp(other.0.id)
     }
+}
+
+/// As many as are told of one file, and the rules of the others. What matters least is left out first, and before
+/// all what may not count at all.
+fn cut(places: BTreeSet<Place>) -> (Vec<Place>, Vec<&'static Rule>) {
+    let mut told: Vec<Place> = places.into_iter().collect();
+    told.sort_by_key(|Place { rule, .. }| (rule.0.needs_enforcement(), Reverse(rule.0.severity)));
+    let omitted = told.split_off(told.len().min(limits::AUDIT_FILE_FINDINGS));
+    told.sort();
+    (told, omitted.iter().map(|place| place.rule.0).collect())
 }
 
 fn add(places: &mut BTreeSet<Place>, rule: &'static Rule, lines: &Lines<'_>, at: usize) {
@@ -321,11 +336,15 @@ mod tests {
     }
 
     #[test]
-    fn findings_of_one_file_are_bounded_and_the_rest_is_counted() {
-        let lines = "docker trust sign a\n".repeat(limits::AUDIT_FILE_FINDINGS + 3);
+    fn findings_of_one_file_are_bounded_and_the_least_are_left_out() {
+        let notes = "docker pull --disable-content-trust a\n".repeat(3);
+        let lines = notes + &"docker trust sign a\n".repeat(limits::AUDIT_FILE_FINDINGS);
         match Auditor::new().unwrap().audit("a.sh", lines.as_bytes()) {
-            Audited::Text { findings, more } => {
-                assert_eq!((findings.len(), more), (limits::AUDIT_FILE_FINDINGS, 3));
+            Audited::Text { findings, omitted } => {
+                assert_eq!(findings.len(), limits::AUDIT_FILE_FINDINGS);
+                assert!(findings.iter().all(|finding| finding.rule.id == "DCT010"));
+                assert!(findings.is_sorted_by_key(|finding| finding.line));
+                assert_eq!(omitted.iter().map(|rule| rule.id).collect::<Vec<_>>(), ["DCT016"; 3]);
             }
             other => panic!("{other:?}"),
         }

@@ -18,6 +18,11 @@ pub(super) fn of(report: &Report) -> Value {
             "locations": [{"physicalLocation": {"artifactLocation": artifact(&passed.path)}}],
         })
     });
+    let omitted = (report.omitted > 0).then(|| {
+        let text = format!("{} more findings are not listed", report.omitted);
+        json!({"level": "warning", "message": {"text": text}})
+    });
+    let notifications = notifications.chain(omitted);
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",

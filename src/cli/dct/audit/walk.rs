@@ -1,9 +1,10 @@
 //! Goes through files, one at a time.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs::File,
-    io::Read as _,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -12,7 +13,7 @@ use ignore::WalkBuilder;
 use super::report::{PassedOver, Report, Row};
 use crate::{
     cli::failure::{Exit, Failure},
-    dct::audit::{Audited, Auditor, RULES, Rule},
+    dct::audit::{Audited, Auditor, RULES, Rule, Severity},
     fs::{self, FileError},
     limits,
 };
@@ -20,28 +21,51 @@ use crate::{
 /// Bytes by which a file that is too large is told to be text or not.
 const START_BYTES: u64 = 8192;
 
+/// What is read again of a part before the next, so that no word is cut; the longest that is looked for is shorter.
+const WORD_BYTES: usize = 64;
+
 /// An audit under way. What it holds grows with what is found, and not with what is read.
 pub(super) struct Walk<'a> {
     auditor: &'a Auditor,
     no_ignore: bool,
     files: usize,
-    rows: Vec<Row>,
+    /// What was found, by its severity: notes never take the place of errors.
+    rows: BTreeMap<Severity, Rows>,
     /// Those that count only if something enforces content trust, which is known at the end.
-    conditional: Vec<Row>,
-    omitted: usize,
+    conditional: Rows,
     is_enforced: bool,
     passed_over: Vec<PassedOver>,
 }
 
+/// As many rows as are held, and how many more there were.
+#[derive(Debug, Default)]
+struct Rows {
+    held: Vec<Row>,
+    omitted: usize,
+}
+
+impl Rows {
+    fn add(&mut self, row: Option<Row>) {
+        match row.filter(|_| self.held.len() < limits::AUDIT_FINDINGS) {
+            Some(row) => self.held.push(row),
+            None => self.omitted = self.omitted.saturating_add(1),
+        }
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.held.extend(other.held);
+        self.omitted = self.omitted.saturating_add(other.omitted);
+    }
+}
+
 impl<'a> Walk<'a> {
-    pub(super) const fn new(auditor: &'a Auditor, no_ignore: bool) -> Self {
+    pub(super) fn new(auditor: &'a Auditor, no_ignore: bool) -> Self {
         Self {
             auditor,
             no_ignore,
             files: 0,
-            rows: Vec::new(),
-            conditional: Vec::new(),
-            omitted: 0,
+            rows: BTreeMap::new(),
+            conditional: Rows::default(),
             is_enforced: false,
             passed_over: Vec::new(),
         }
@@ -56,6 +80,10 @@ impl<'a> Walk<'a> {
         if let Err(error) = root.metadata() {
             let message = format!("{} cannot be read", root.display());
             return Err(Failure::new(Exit::Usage, error).context(message));
+        }
+        if !root.is_dir() && !root.is_file() {
+            let message = format!("{} is neither a folder nor a file", root.display());
+            return Err(Failure::message(Exit::Usage, message));
         }
         for entry in self.entries(root) {
             match entry {
@@ -98,13 +126,7 @@ impl<'a> Walk<'a> {
         let name = shown(path);
         match fs::read_regular(path, limits::AUDIT_FILE_BYTES) {
             Ok(bytes) => self.bytes(&name, &bytes),
-            Err(error @ FileError::TooLarge { .. }) => {
-                if is_text(path) {
-                    let reason = format!("over the limit of {} bytes", limits::AUDIT_FILE_BYTES);
-                    self.pass_over(&name, &reason, false);
-                }
-                drop(error);
-            }
+            Err(FileError::TooLarge { .. }) => self.too_large(path, &name),
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 self.pass_over(&name, &source.unwrap_or_else(|| error.to_string()), true);
@@ -112,12 +134,42 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What is too large to be judged has no use in it if none of the words stands there that all uses have.
+    fn too_large(&mut self, path: &Path, name: &str) {
+        if !is_text(path) {
+            return;
+        }
+        let limit = limits::AUDIT_FILE_BYTES;
+        match self.may_find(path, name) {
+            Ok(false) => self.pass_over(name, &format!("over the limit of {limit} bytes"), false),
+            Ok(true) => {
+                let reason = format!("over the limit of {limit} bytes, and a use may be in it");
+                self.pass_over(name, &reason, true);
+            }
+            Err(error) => self.pass_over(name, &error.to_string(), true),
+        }
+    }
+
+    fn may_find(&self, path: &Path, name: &str) -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let mut part = Vec::new();
+        loop {
+            part.drain(..part.len().saturating_sub(WORD_BYTES));
+            let wanted = u64::try_from(limits::AUDIT_FILE_BYTES).unwrap_or(u64::MAX);
+            if file.by_ref().take(wanted).read_to_end(&mut part)? == 0 {
+                return Ok(false);
+            }
+            if self.auditor.may_find(name, &part) {
+                return Ok(true);
+            }
+        }
+    }
+
     fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        let Audited::Text { findings, more } = self.auditor.audit(name, bytes) else {
+        let Audited::Text { findings, omitted } = self.auditor.audit(name, bytes) else {
             return;
         };
         self.files = self.files.saturating_add(1);
-        self.omitted = self.omitted.saturating_add(more);
         for finding in findings {
             self.add(
                 finding.rule,
@@ -131,15 +183,21 @@ impl<'a> Walk<'a> {
                 },
             );
         }
+        for rule in omitted {
+            self.count(rule, None);
+        }
     }
 
     pub(super) fn add(&mut self, rule: &Rule, row: Row) {
+        self.count(rule, Some(row));
+    }
+
+    fn count(&mut self, rule: &Rule, row: Option<Row>) {
         self.is_enforced |= rule.is_enforcement();
-        let rows = if rule.needs_enforcement() { &mut self.conditional } else { &mut self.rows };
-        if rows.len() < limits::AUDIT_FINDINGS {
-            rows.push(row);
-        } else if !rule.needs_enforcement() {
-            self.omitted = self.omitted.saturating_add(1);
+        if rule.needs_enforcement() {
+            self.conditional.add(row);
+        } else {
+            self.rows.entry(rule.severity).or_default().add(row);
         }
     }
 
@@ -151,10 +209,10 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn finish(self) -> Report {
-        let mut findings = self.rows;
-        if self.is_enforced {
-            findings.extend(self.conditional);
-        }
+        let counted = self.is_enforced.then_some(self.conditional);
+        let mut all = Rows::default();
+        self.rows.into_values().chain(counted).for_each(|rows| all.extend(rows));
+        let Rows { held: mut findings, omitted } = all;
         findings.sort();
         // Paths may have been named twice.
         findings.dedup();
@@ -163,7 +221,7 @@ impl<'a> Walk<'a> {
         let mut passed_over = self.passed_over;
         passed_over.sort();
         passed_over.dedup();
-        Report { files: self.files, findings, omitted: self.omitted, rules, passed_over }
+        Report { files: self.files, findings, omitted, rules, passed_over }
     }
 }
 
