@@ -485,6 +485,28 @@ fn a_machine_is_looked_at_by_its_variables_settings_keys_and_trust_data() {
     assert!(key_rule["instead"].as_str().unwrap().contains("dct export --pin-root"));
 }
 
+#[cfg(unix)]
+#[test]
+fn what_of_a_machine_may_not_be_looked_at_leaves_the_audit_incomplete() {
+    use std::os::unix::fs::symlink;
+    // A link to itself cannot be read by root either.
+    for closed in [".docker", ".docker/trust/private", ".docker/trust/tuf", ".config/environment.d"]
+    {
+        let home = TempDir::new().unwrap();
+        let path = home.path().join(closed);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(&path, &path).unwrap();
+        let run =
+            Run::notation_kms().home(home.path()).args(["dct", "audit", "--host", "-o", "json"]);
+        let report = json(&run.finish().expect_status(9));
+        let passed_over = report["passedOver"].as_array().unwrap();
+        let is_told = |row: &&Value| {
+            row["path"].as_str().unwrap().contains(closed) && row["isFailure"] == true
+        };
+        assert!(passed_over.iter().any(|row| is_told(&row)), "{closed}: {report}");
+    }
+}
+
 #[test]
 fn a_machine_without_content_trust_is_clean() {
     let home = TempDir::new().unwrap();

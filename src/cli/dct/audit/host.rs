@@ -1,7 +1,8 @@
 //! This machine: variables, settings, keys and trust data.
 
 use std::{
-    fs::read_dir,
+    fs::{FileType, metadata, read_dir},
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -28,12 +29,18 @@ pub(super) fn audit(walk: &mut Walk<'_>) {
     variables(walk);
     let files = config::docker_settings().into_iter().chain(config::shell_profiles());
     for path in files {
-        if path.is_dir() {
-            let mut below: Vec<PathBuf> = children(&path);
-            below.sort();
-            below.iter().filter(|path| path.is_file()).for_each(|path| walk.file(path));
-        } else if path.exists() {
-            walk.file(&path);
+        match kind(walk, &path) {
+            Some(found) if found.is_dir() => {
+                let mut below = children(walk, &path);
+                below.sort();
+                for path in below {
+                    if kind(walk, &path).is_some_and(|kind| kind.is_file()) {
+                        walk.file(&path);
+                    }
+                }
+            }
+            Some(_) => walk.file(&path),
+            None => {}
         }
     }
     for folder in config::trust_folders() {
@@ -56,8 +63,9 @@ fn keys(walk: &mut Walk<'_>, folder: &Path) {
     let Some(rule) = rule(KEY_RULE) else { return };
     let mut folders = vec![(folder.join("private"), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        for path in children(&folder) {
-            if path.is_dir() && depth < KEY_DEPTH && !path.is_symlink() {
+        for path in children(walk, &folder) {
+            let is_folder = kind(walk, &path).is_some_and(|kind| kind.is_dir());
+            if is_folder && depth < KEY_DEPTH && !path.is_symlink() {
                 folders.push((path, depth.saturating_add(1)));
             } else if path.extension().is_some_and(|ending| ending == "key") {
                 match fs::read_regular(&path, limits::DCT_KEY_BYTES) {
@@ -87,7 +95,7 @@ fn about_key(bytes: &[u8]) -> String {
 fn trust_data(walk: &mut Walk<'_>, folder: &Path) {
     let Some(rule) = rule(DATA_RULE) else { return };
     let data = folder.join("tuf");
-    if !data.is_dir() {
+    if kind(walk, &data).is_none_or(|kind| !kind.is_dir()) {
         return;
     }
     match repositories_below(&data, "metadata/root.json") {
@@ -100,9 +108,30 @@ fn trust_data(walk: &mut Walk<'_>, folder: &Path) {
     }
 }
 
-fn children(folder: &Path) -> Vec<PathBuf> {
-    let entries = read_dir(folder).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+/// What a path leads to. One that may not be looked at is no sign that nothing is there.
+fn kind(walk: &mut Walk<'_>, path: &Path) -> Option<FileType> {
+    let found = readable(walk, path, metadata(path))?;
+    Some(found.file_type())
+}
+
+fn children(walk: &mut Walk<'_>, folder: &Path) -> Vec<PathBuf> {
+    let entries = readable(walk, folder, read_dir(folder)).into_iter().flatten();
+    let entries: Vec<_> = entries.collect();
+    entries.into_iter().filter_map(|entry| Some(readable(walk, folder, entry)?.path())).collect()
+}
+
+/// What was read, if it is there; what is there and cannot be read is told.
+fn readable<T>(walk: &mut Walk<'_>, path: &Path, read: io::Result<T>) -> Option<T> {
+    match read {
+        Ok(read) => Some(read),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            None
+        }
+        Err(error) => {
+            walk.pass_over(&shown(path), &error.to_string(), true);
+            None
+        }
+    }
 }
 
 fn rule(name: &str) -> Option<&'static Rule> {
