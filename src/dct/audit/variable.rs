@@ -5,6 +5,7 @@ use std::ops::Range;
 use regex::Regex;
 
 use super::context::around;
+use crate::limits;
 
 /// What is done with a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,11 @@ pub(super) struct Variables {
     read: Regex,
     // What stands after it.
     assigned: Regex,
-    value_below: Regex,
+    value_before: Regex,
+    value_key: Regex,
     value_beside: Regex,
+    type_key: Regex,
+    value_inside: Regex,
     called: Regex,
     task_value: Regex,
     plain: Regex,
@@ -72,8 +76,13 @@ impl Variables {
                 r#"(?i)(?:\benv\.|\bvars\.|variables\.|\bparam(?:eter)?s\.|environ\b\W*(?:get)?\W*|getenv\w*\W*|EnvironmentVariable\W*|LookupEnv\W*|printenv\s+|\bENV\W*(?:fetch)?\W*|\$env:|variables\[["']|-v\s+)$"#,
             )?,
             assigned: Regex::new(r#"^[\\"'\])}]*[ \t]*(:=|\?=|\+=|=>|=|:)[ \t]*"#)?,
-            value_below: Regex::new(
-                r#"^[ \t]*\r?\n\s*["']?(?:value|default)["']?[ \t]*[:=][ \t]*"#,
+            value_before: Regex::new(
+                r#"[{,]\s*["']?value["']?\s*[:=]\s*("[^"]*"|'[^']*'|[^,{}\s]*)\s*,\s*["']?(?:name|key)["']?\s*[:=]\s*["']?$"#,
+            )?,
+            value_key: Regex::new(r#"^["']?(?:value|defaultValue|default)["']?[ \t]*[:=][ \t]*"#)?,
+            type_key: Regex::new(r#"^["']?type["']?[ \t]*[:=]"#)?,
+            value_inside: Regex::new(
+                r#"[{,]\s*["']?(?:value|defaultValue|default)["']?\s*[:=]\s*"#,
             )?,
             value_beside: Regex::new(
                 r#"^["']?[ \t]*\)?[ \t]*[,{]?\s*["']?(?:value|defaultValue|default)["']?[ \t]*[:=][ \t]*"#,
@@ -90,25 +99,50 @@ impl Variables {
     pub(super) fn use_at(&self, text: &str, name: Range<usize>) -> Option<Use> {
         let (before, _) = around(text, name.start);
         let (_, line) = around(text, name.end);
-        let after = text.get(name.end..)?;
+        let start = text.floor_char_boundary(name.start.saturating_sub(limits::AUDIT_PAIR_BYTES));
+        let end = text.floor_char_boundary(name.end.saturating_add(limits::AUDIT_PAIR_BYTES));
+        let (above, after) = (text.get(start..name.start)?, text.get(name.end..end)?);
         if self.unset.is_match(before) {
             return None;
         }
         if self.expanded.is_match(before) {
             return Some(Use::Read);
         }
-        self.set(before, line, after).or_else(|| self.read(before, line))
+        if self.is_declared(before, line, after) {
+            return None;
+        }
+        self.set(above, before, line, after).or_else(|| self.read(before, line))
     }
 
-    fn set(&self, before: &str, line: &str, after: &str) -> Option<Use> {
+    /// Whether it is a property of a schema: of some type, with no value.
+    fn is_declared(&self, before: &str, line: &str, after: &str) -> bool {
+        let rest = self.assigned.find(line).and_then(|sign| line.get(sign.end()..));
+        let Some(inner) = rest.and_then(|rest| rest.strip_prefix('{')) else { return false };
+        if self.value_below(before, line, after).is_some() {
+            return false;
+        }
+        let below = block_below(before, after);
+        std::iter::once(inner.trim_start()).chain(below).any(|line| self.type_key.is_match(line))
+    }
+
+    /// The value of what is opened at the end of a name's line, or whole in it.
+    fn value_below<'t>(&self, before: &str, line: &'t str, after: &'t str) -> Option<&'t str> {
+        let inner = line.split('}').next()?;
+        if let Some(found) = self.value_inside.find(inner) {
+            return line.get(found.end()..);
+        }
+        block_below(before, after).into_iter().find_map(|line| self.value_in(line))
+    }
+
+    fn set(&self, above: &str, before: &str, line: &str, after: &str) -> Option<Use> {
         if self.set_by_task.is_match(before) {
             let value = self.task_value.find(line)?;
             return Some(value_of(value_at(line.get(value.end()..)?)));
         }
         if self.named.is_match(before)
-            && let Some(found) = self.value_beside.find(after)
+            && let Some(value) = self.value_of_named(above, before, line, after)
         {
-            return Some(value_of(value_at(after.get(found.end()..)?)));
+            return Some(value_of(value_at(value)));
         }
         if self.set_by_call.is_match(before)
             && let Some(found) = self.called.find(line)
@@ -122,7 +156,7 @@ impl Variables {
             let value = line.trim_start_matches('>').split('<').next().unwrap_or_default();
             return Some(value_of(value.trim()));
         }
-        if let Some(used) = self.assigned(line, after) {
+        if let Some(used) = self.assigned(before, line, after) {
             // What is only handed on is what it was.
             return Some(if self.itself.is_match(line) { Use::Read } else { used });
         }
@@ -132,7 +166,7 @@ impl Variables {
         (is_handed_on || is_listed).then_some(Use::On)
     }
 
-    fn assigned(&self, line: &str, after: &str) -> Option<Use> {
+    fn assigned(&self, before: &str, line: &str, after: &str) -> Option<Use> {
         let found = self.assigned.captures(line)?;
         let sign = found.get(1)?.as_str();
         let rest = line.get(found.get(0)?.end()..)?;
@@ -140,10 +174,9 @@ impl Variables {
             return None;
         }
         // A colon with nothing after it is no empty value: the value stands below, or comes from elsewhere.
-        if sign == ":" && rest.trim().is_empty() {
-            let below = after.get(found.get(0)?.end()..)?;
-            let below = self.value_below.find(below).and_then(|found| below.get(found.end()..));
-            return Some(below.map_or(Use::On, |value| value_of(value_at(value))));
+        if (sign == ":" && rest.trim().is_empty()) || rest.starts_with('{') {
+            let value = self.value_below(before, line, after);
+            return Some(value.map_or(Use::On, |value| value_of(value_at(value))));
         }
         // A shell takes `NAME= command` as a variable that is empty.
         let is_shell = line.starts_with('=') && rest.len().saturating_add(1) < line.len();
@@ -151,6 +184,32 @@ impl Variables {
             return Some(Use::Off);
         }
         Some(value_of(value_at(rest)))
+    }
+
+    /// The value of what is named here: beside the name, or in a line that belongs to the same thing.
+    fn value_of_named<'t>(
+        &self,
+        above: &'t str,
+        before: &'t str,
+        line: &'t str,
+        after: &'t str,
+    ) -> Option<&'t str> {
+        if let Some(found) = self.value_beside.find(after) {
+            return after.get(found.end()..);
+        }
+        if let Some(found) = self.value_before.captures(before) {
+            return found.get(1).map(|value| value.as_str());
+        }
+        if line.trim_end().ends_with('{') {
+            return self.value_below(before, line, after);
+        }
+        siblings(above, before, after).into_iter().find_map(|line| self.value_in(line))
+    }
+
+    /// The value of a line whose key says that it is one.
+    fn value_in<'t>(&self, line: &'t str) -> Option<&'t str> {
+        let key = self.value_key.find(line)?;
+        line.get(key.end()..).filter(|value| !value.trim().is_empty())
     }
 
     fn read(&self, before: &str, line: &str) -> Option<Use> {
@@ -161,6 +220,55 @@ impl Variables {
             .any(|sign| line.trim_start_matches(['"', '\'', ']', ')', ' ']).starts_with(sign));
         (self.read.is_match(before) || is_alone || is_compared).then_some(Use::Read)
     }
+}
+
+/// The lines that belong to the same thing as the line of which `before` is the begin: from their keys on.
+fn siblings<'t>(above: &'t str, before: &str, after: &'t str) -> Vec<&'t str> {
+    let depth = depth(before);
+    let is_within = |line: &&str| line.trim().is_empty() || indent(line) >= depth;
+    let below = after.lines().skip(1).take_while(is_within);
+    let mut before_it = Vec::new();
+    for line in above.lines().rev().skip(1).take_while(|_| !is_item(before)) {
+        let is_first = is_item(line) && self::depth(line) == depth;
+        if is_first || is_within(&line) {
+            before_it.push(line);
+        }
+        if is_first || !is_within(&line) {
+            break;
+        }
+    }
+    below.chain(before_it).filter(|line| self::depth(line) == depth).map(content).collect()
+}
+
+/// The lines right below the line of which `before` is the begin: from their keys on.
+fn block_below<'t>(before: &str, after: &'t str) -> Vec<&'t str> {
+    let depth = depth(before);
+    let lines = after.lines().skip(1);
+    let lines: Vec<&str> = lines
+        .filter(|line| !line.trim().is_empty())
+        .take_while(|line| indent(line) > depth)
+        .collect();
+    let first = lines.first().map(|line| self::depth(line));
+    lines.into_iter().filter(|line| Some(self::depth(line)) == first).map(content).collect()
+}
+
+/// The column of a line's key.
+fn depth(line: &str) -> usize {
+    line.len().saturating_sub(content(line).len())
+}
+
+fn indent(line: &str) -> usize {
+    line.len().saturating_sub(line.trim_start().len())
+}
+
+fn is_item(line: &str) -> bool {
+    line.trim_start().starts_with("- ")
+}
+
+/// A line from its key on: without indentation and the dash of a list.
+fn content(line: &str) -> &str {
+    let content = line.trim_start();
+    content.strip_prefix("- ").map_or(content, str::trim_start)
 }
 
 /// A value at the start of a text, without its quotes.
@@ -229,6 +337,14 @@ mod tests {
             "{\\\"TRUST\\\": 1",
             "ARG TRUST",
             "<env><TRUST>1</TRUST></env>",
+            "TRUST:\n  description: x\n  value: '1'",
+            "- name: TRUST\n  description: x\n\n  default: '1'\n- name: B\n  default: '0'",
+            "- value: '1'\n  name: TRUST\n",
+            "{\"value\": \"1\", \"name\": \"TRUST\"}",
+            "- value: '0'\n- name: TRUST\n",
+            "\"TRUST\": {\"type\": \"string\", \"default\": \"1\"}",
+            "\"TRUST\": {\n  \"type\": \"string\",\n  \"default\": \"1\"\n}",
+            "variable \"TRUST\" {\n  type = string\n  default = \"1\"\n}",
             "os.environ.setdefault(\"TRUST\", \"1\")",
         ];
         for text in cases {
@@ -253,6 +369,13 @@ mod tests {
             "TRUST=False;",
             "os.Setenv(\"TRUST\", \"0\")",
             "TRUST: ''",
+            "TRUST:\n  description: x\n  value: '0'",
+            "- name: TRUST\n  description: x\n  default: '0'\n- name: B\n  default: '1'",
+            "- value: '0'\n  name: TRUST\n",
+            "- other: 1\n  value: '0'\n  name: TRUST\n",
+            "{\"value\": \"0\", \"name\": \"TRUST\"}",
+            "\"TRUST\": {\"type\": \"string\", \"default\": \"0\"}",
+            "variable \"TRUST\" {\n  type = string\n  default = \"0\"\n}",
         ];
         for text in cases {
             assert_eq!(used(text), Some(Use::Off), "{text}");
@@ -285,6 +408,8 @@ mod tests {
     #[test]
     fn a_variable_that_is_named_or_removed_is_not_used() {
         let cases = [
+            "\"TRUST\": {\"type\": \"string\"}",
+            "\"TRUST\": {\n  \"type\": \"string\"\n}",
             "unset TRUST",
             "unset A TRUST",
             "env -u TRUST docker pull x",
