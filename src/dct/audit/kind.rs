@@ -50,6 +50,7 @@ const YAML: Kind = Kind {
 const JINJA: Kind = Kind { blocks: &[("{#", "#}")], ..YAML };
 const DOCKERFILE: Kind = Kind { is_dockerfile: true, ..HASH };
 const PYTHON: Kind = Kind { strings: TRIPLE, has_docstrings: true, is_program: true, ..HASH };
+const RUBY: Kind = Kind { blocks: &[("=begin", "=end")], ..HASH };
 const HCL: Kind =
     Kind { comments: &["#", "//"], blocks: &[("/*", "*/")], is_configuration: true, ..HASH };
 const SLASHES: Kind = Kind { comments: &["//"], own_line: &["#"], blocks: &[("/*", "*/")], ..HASH };
@@ -81,6 +82,7 @@ const ENDINGS: &[(&[&str], Kind)] = &[
     (&["tf", "tfvars", "hcl", "nomad", "pkr"], HCL),
     (&["dockerfile", "containerfile"], DOCKERFILE),
     (&["py", "pyw", "bzl", "star"], PYTHON),
+    (&["rb", "rake", "gemspec"], RUBY),
     (&["ps1", "psm1", "psd1"], POWERSHELL),
     (&["bat", "cmd"], BATCH),
     (&["ini", "cfg", "service", "properties", "editorconfig"], INI),

@@ -157,7 +157,11 @@ impl<'t> Comments<'t> {
             None if quote.is_none() => {
                 let mut strings = self.kind.strings.iter();
                 let (opener, closer) = strings.find(|(opener, _)| rest.starts_with(opener))?;
-                self.open = Some(Open::String(closer));
+                let is_prose = self.kind.has_docstrings && is_named_as_prose(&self.masked);
+                self.open = match is_prose && self.is_closed(closer) {
+                    true => Some(Open::Comment(closer)),
+                    false => Some(Open::String(closer)),
+                };
                 Some(opener.len())
             }
             Some(Open::String(closer)) if rest.starts_with(closer) => {
@@ -167,6 +171,15 @@ impl<'t> Comments<'t> {
             _ => None,
         }
     }
+}
+
+/// Whether a text ends with the name of something that is for people, and a sign that sets it.
+fn is_named_as_prose(text: &str) -> bool {
+    let name = text.trim_end().trim_end_matches(['=', ' ', '(']);
+    let name = name.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    name.len() < text.trim_end().len()
+        && ["help", "usage", "description", "epilog"].iter().any(|prose| name.contains(prose))
 }
 
 /// The word that ends a here-document which begins behind this line.
@@ -255,6 +268,8 @@ mod tests {
             ("a.ps1", "<# a\nb #> c # d", "\n     c"),
             ("a.bat", "rem a\n:: b\nset c=1", "\n\nset c=1"),
             ("a.py", "\"\"\"a\nb\"\"\"\nc = '''d'''", "\n\nc = '''d'''"),
+            ("a.py", "HELP = \"\"\"a\nb\"\"\"\nc", "HELP = \"\"\"\n\nc"),
+            ("a.rb", "a\n=begin\nb\n=end\nc", "a\n\n\n\nc"),
             ("a.xml", "<a><!-- b\nc --></a>", "<a>\n     </a>"),
             ("a.js", "a = /[/*]/\nb", "a = /[/*]/\nb"),
             ("a.yml", "a: ${#b}\nc # d", "a: ${#b}\nc"),

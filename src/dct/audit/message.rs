@@ -3,6 +3,8 @@
 //! A text that is written to a file or given to another program is used, and stays; so does what a shell runs
 //! inside a text.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
 use super::{
@@ -17,6 +19,10 @@ pub(super) struct Messages {
     wrapper: Regex,
     /// A command that only prints.
     says: Regex,
+    /// A name of such a command that says that it does more.
+    runs: Regex,
+    /// A command for which a text is a text, whatever becomes of its output.
+    looks: Regex,
     /// What makes a printed text a setting all the same.
     sets: Regex,
     /// A here-document that is printed.
@@ -27,26 +33,33 @@ pub(super) struct Messages {
     quoted_prose: Regex,
     /// A text that goes on in the lines below.
     block: Regex,
+    /// A list of words, as spelling checkers and registries of packages have it.
+    list: Regex,
 }
 
 const PROSE: &str = "description|displayName|display_name|summary|title|message|msg|comment|help|about|documentation|reason|notes?|label|stage";
 
 impl Messages {
     pub(super) fn new() -> Result<Self, regex::Error> {
-        let says = "echo|printf|print|println|eprintln|puts|print_\\w+|log|log[._]\\w+|logger|console\\.\\w+|core\\.\\w+|die|fail|error|err|warn|warning|info|debug|usage|abort|bail|throw|raise|Write-(?:Host|Output|Warning|Error|Verbose|Information|Debug)|fmt\\.\\w*rint\\w*|\\$\\((?:error|warning|info)";
+        let says = "echo|printf|print|println|eprintln|puts|print_\\w+|log|log[._]\\w+|logger|console\\.\\w+|core\\.\\w+|[tb]\\.(?:Log|Error|Fatal|Skip)f?|read\\s+-\\w*p|:|die|fail|error|err|warn|warning|info|debug|usage|abort|bail|throw|raise|Write-(?:Host|Output|Warning|Error|Verbose|Information|Debug)|fmt\\.\\w*rint\\w*|\\$\\((?:error|warning|info)";
         Ok(Self {
             wrapper: Regex::new(
-                r#"^(?:\s|-\s|[@{(!]|["']|(?:run|script|command|inline|bash|sh|bat|pwsh|powershell|before_script|after_script)\s*[:=(]|(?:sh|bash|bat|pwsh|powershell|script|then|else|do|sudo|if|RUN|&&|\|\||-l?c|-ec?|-l?ec?|-Command)\s)+"#,
+                r#"^(?:\s|-\s|[@{(!]|["']|(?:run|script|command|inline|bash|sh|bat|pwsh|powershell|before_script|after_script)\s*[:=(]|alias\s+[\w.-]+=|(?:sh|bash|bat|pwsh|powershell|script|then|else|do|sudo|if|RUN|&&|\|\||-l?c|-ec?|-l?ec?|-Command)\s)+"#,
             )?,
             says: Regex::new(&format!(r#"^(?:{says})(?:[\s("']|$)"#))?,
-            sets: Regex::new(r"task\.setvariable|::set-env|>>|\|\s*tee\b")?,
+            runs: Regex::new(r"^\w*?(?:\b|_)(?:run|do|exec|execute|eval|cmd)(?:_|\b)")?,
+            looks: Regex::new(r"^(?:[ef]?grep|rg|git\s+(?:-\S+\s+)*(?:commit|tag|grep|log))\s")?,
+            sets: Regex::new(r"task\.setvariable|::set-env|>>|\|\s*tee\b|\$\{\w+:?=")?,
             here: Regex::new(
-                r#"^\s*(?:cat|echo|printf)\s*<<[-~]?\s*["']?(\w+)["']?\s*(?:1?>&2)?\s*;?\s*$"#,
+                r#"(?:^|[;&{]|\b(?:then|else|do)\b)\s*(?:cat|echo|printf)\s*<<[-~]?\s*["']?(\w+)["']?\s*(?:1?>&2)?\s*;?\s*$"#,
             )?,
             prose: Regex::new(&format!(r#"^\s*(?:-\s+)?["']?(?:{PROSE}|name)["']?\s*:\s+"#))?,
             quoted_prose: Regex::new(&format!(
-                r#"(?:(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*|\b(?:errors?\.\w+|\w*(?:Error|Exception)f?|stage)\(\s*)("(?:[^"\\]|\\.)*"|'[^']*')"#
+                r#"(?:(?:^|[\s{{(,])["']?(?:{PROSE}|name)["']?\s*[:=]\s*|\b(?:errors?\.\w+|\w*(?:Error|Exception)f?|[tb]\.(?:Log|Error|Fatal|Skip)f?|stage)\(\s*)("(?:[^"\\]|\\.)*"|'[^']*')"#
             ))?,
+            list: Regex::new(
+                r#"["'](?:\w+\.)?(?:words|userWords|ignoreWords|keywords)["']\s*:\s*\["#,
+            )?,
             block: Regex::new(&format!(
                 r#"^\s*(?:-\s+)?["']?(?:{PROSE})["']?\s*:\s*[|>][-+0-9]*\s*$"#
             ))?,
@@ -58,6 +71,7 @@ impl Messages {
         let mut masked = String::with_capacity(text.len());
         let mut inside: Option<Inside> = None;
         let ends = here_ends(text);
+        let mut outputs = Outputs::new(self, text);
         for (number, line) in text.split_inclusive('\n').enumerate() {
             if let Some(open) = &inside {
                 if open.goes_on(line) {
@@ -66,38 +80,56 @@ impl Messages {
                 }
                 inside = None;
             }
+            outputs.line(line);
             let here = self.here.captures(line).and_then(|found| found.get(1));
             // One without an end would hide the whole rest.
             let here = here.filter(|word| ends.get(word.as_str()).is_some_and(|end| *end > number));
-            if let Some(word) = here {
+            if let Some(word) = here.filter(|_| !outputs.are_taken(number)) {
                 inside = Some(Inside::Here(word.as_str().to_owned()));
-                blank(&mut masked, line);
+            } else if let Some(list) = self.list.find(line).filter(|_| !kind.is_program) {
+                let (before, words) = line.split_at_checked(list.end()).unwrap_or((line, ""));
+                masked.push_str(before);
+                let end = words.find(']').unwrap_or(words.len());
+                let (words, after) = words.split_at_checked(end).unwrap_or((words, ""));
+                blank(&mut masked, words);
+                masked.push_str(after);
+                inside = after.is_empty().then_some(Inside::List);
+                continue;
             } else if kind.is_yaml && self.block.is_match(line) {
                 inside = Some(Inside::Block(indent(line)));
                 blank(&mut masked, line);
-            } else {
-                self.line(kind, line, &mut masked);
+                continue;
             }
+            self.line(kind, line, &mut masked);
         }
         masked
     }
 
+    /// Where the command begins in what may stand around it.
+    fn command<'t>(&self, text: &'t str) -> (&'t str, &'t str) {
+        let begin = self.wrapper.find(text).map_or(0, |found| found.end());
+        text.split_at_checked(begin).unwrap_or(("", text))
+    }
+
     fn line(&self, kind: &Kind, line: &str, masked: &mut String) {
         let line = self.without_prose(kind, line);
-        let wrapped = self.wrapper.find(&line).map_or(0, |found| found.end());
-        let (before, commands) = line.split_at_checked(wrapped).unwrap_or(("", &line));
+        let (before, commands) = self.command(&line);
         masked.push_str(before);
         for command in commands_of(commands) {
-            let begin = self.wrapper.find(command.text).map_or(0, |found| found.end());
-            let (before, said) = command.text.split_at_checked(begin).unwrap_or(("", command.text));
+            let (before, said) = self.command(command.text);
             masked.push_str(before);
-            let is_used = command.is_piped || command.writes || self.sets.is_match(said);
-            if self.says.is_match(said) && !is_used {
+            if self.is_message(&command, said) {
                 blank_but_commands(masked, said);
             } else {
                 masked.push_str(said);
             }
         }
+    }
+
+    fn is_message(&self, command: &Command<'_>, said: &str) -> bool {
+        let is_used = command.is_piped || command.writes || self.sets.is_match(said);
+        self.looks.is_match(said)
+            || (self.says.is_match(said) && !self.runs.is_match(said) && !is_used)
     }
 
     fn without_prose(&self, kind: &Kind, line: &str) -> String {
@@ -138,12 +170,15 @@ enum Inside {
     Here(String),
     /// As long as lines are further in than this.
     Block(usize),
+    /// Up to the bracket that ends it.
+    List,
 }
 
 impl Inside {
     fn goes_on(&self, line: &str) -> bool {
         match self {
             Self::Here(word) => line.trim() != word,
+            Self::List => !line.contains(']'),
             Self::Block(depth) => line.trim().is_empty() || indent(line) > *depth,
         }
     }
@@ -151,6 +186,62 @@ impl Inside {
 
 fn indent(line: &str) -> usize {
     line.len().saturating_sub(line.trim_start().len())
+}
+
+/// What becomes of what functions and groups of commands print.
+struct Outputs<'t> {
+    /// By line: whether what is around it, and ends below, goes to a file or another command.
+    taken: Vec<bool>,
+    /// What is run so that its output goes there.
+    commands: BTreeSet<&'t str>,
+    /// The function that is open.
+    function: Option<String>,
+}
+
+impl<'t> Outputs<'t> {
+    fn new(messages: &Messages, text: &'t str) -> Self {
+        let mut outputs = Self { taken: Vec::new(), commands: BTreeSet::new(), function: None };
+        if !text.contains("<<") {
+            return outputs;
+        }
+        let mut is_taken = false;
+        for line in text.lines().rev() {
+            outputs.taken.push(is_taken);
+            let mut writes = false;
+            for command in commands_of(line) {
+                let is_used = command.writes || command.is_piped;
+                writes |= is_used;
+                let (_, name) = messages.command(command.text);
+                outputs.commands.extend(first_word(name).filter(|_| is_used));
+            }
+            outputs.commands.extend(line.split("$(").skip(1).filter_map(first_word));
+            if ["}", ")", "done", "fi", "esac"].iter().any(|end| line.trim().starts_with(end)) {
+                is_taken = writes || (is_taken && indent(line) > 0);
+            }
+        }
+        outputs.taken.reverse();
+        outputs
+    }
+
+    fn line(&mut self, line: &str) {
+        let name = line.trim_start().trim_start_matches("function ");
+        match name.split_once("()") {
+            Some((name, _)) => self.function = first_word(name).map(ToOwned::to_owned),
+            None if line.starts_with('}') => self.function = None,
+            None => {}
+        }
+    }
+
+    fn are_taken(&self, line: usize) -> bool {
+        self.taken.get(line).is_some_and(|is_taken| *is_taken)
+            || self.function.as_deref().is_some_and(|name| self.commands.contains(name))
+    }
+}
+
+fn first_word(text: &str) -> Option<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && !"_-:.".contains(c))
+        .next()
+        .filter(|w| !w.is_empty())
 }
 
 /// One command of a line, with what separates it from the next.
@@ -207,7 +298,7 @@ fn is_file(after: &str) -> bool {
 /// Blanks a message, but not what a shell runs inside.
 fn blank_but_commands(masked: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.find("$(") {
+    while let Some(at) = rest.find("$(").into_iter().chain(rest.find("<(")).min() {
         let (said, inner) = rest.split_at_checked(at).unwrap_or((rest, ""));
         blank(masked, said);
         let end = closing(inner).unwrap_or(inner.len());
@@ -259,6 +350,17 @@ mod tests {
             ("a.sh", format!("x || die \"{USE}\"")),
             ("a.sh", format!("printf '%s' '{USE}' > /dev/stderr")),
             ("a.sh", format!("cat <<EOF\n  {USE}\nEOF\n")),
+            ("a.sh", format!("usage() {{ cat <<EOF\n  {USE}\nEOF\n}}\nusage\n")),
+            ("a.sh", format!("{{\n cat <<EOF\n  {USE}\nEOF\n}}\nx > y\n")),
+            ("a.sh", format!("grep -rn \"{USE}\" . | wc -l")),
+            ("a.sh", format!("if ! grep -q '{USE}' x; then true; fi")),
+            ("a.sh", format!("git commit -m \"Remove {USE}\"")),
+            ("a.sh", format!("read -rp \"{USE}?\" answer")),
+            ("a.sh", format!(": \"{USE}\"")),
+            ("a.sh", format!("alias x='echo {USE}'")),
+            ("a.go", format!("{{ t.Logf(\"{USE}\"); t.Fatal(\"{USE}\") }}")),
+            ("a.json", format!("{{\"cSpell.words\": [\"x\", \"{USE}\"]}}")),
+            ("a.json", format!("\"words\": [\n  \"x\",\n  \"{USE}\"\n]")),
             ("a.sh", format!("echo \"usage: {USE} <image>\"")),
             ("Makefile", format!("\t@echo \"{USE}\"")),
             ("Makefile", format!("$(error {USE})")),
@@ -291,6 +393,16 @@ mod tests {
             ("a.sh", format!("echo '{USE}' | sh")),
             ("a.sh", format!("cat <<EOF > sign.sh\n{USE}\nEOF\n")),
             ("a.sh", format!("cat <<EOF\nx\nEOF\n{USE}\n")),
+            ("a.sh", format!("emit() {{\n cat <<EOF\n{USE}\nEOF\n}}\nemit > x\n")),
+            ("a.sh", format!("emit() {{\n cat <<EOF\n{USE}\nEOF\n}}\neval \"$(emit)\"\n")),
+            ("a.sh", format!("{{\n cat <<EOF\n{USE}\nEOF\n}} > x\n")),
+            ("a.sh", format!("{{\n for i in 1; do\n  cat <<EOF\n{USE}\nEOF\n done\n}} | sh\n")),
+            ("a.sh", format!("X=$(cat <<EOF\n{USE}\nEOF\n)\n")),
+            ("a.sh", format!("{USE}; cat <<EOF\nx\nEOF\n")),
+            ("a.sh", format!("log_and_run {USE}")),
+            ("a.sh", format!("alias x='{USE}'")),
+            ("a.sh", format!(": \"${{X:={USE}}}\"")),
+            ("a.sh", format!("grep x <({USE})")),
             ("a.sh", format!("cat <<EOF\n{USE}\n")),
             ("a.yml", format!("  - run: {USE}")),
             ("a.yml", format!("  description: |\n    x\n  run: {USE}")),

@@ -1,0 +1,3 @@
+HELP = """Usage:
+  docker trust sign IMAGE
+"""

@@ -1,0 +1,3 @@
+=begin
+docker trust sign acme/app:1
+=end
