@@ -86,7 +86,7 @@ const ENDINGS: &[(&[&str], Kind)] = &[
     (&["ps1", "psm1", "psd1"], POWERSHELL),
     (&["bat", "cmd"], BATCH),
     (&["ini", "cfg", "service", "properties", "editorconfig"], INI),
-    (&["xml", "html", "htm", "vue", "csproj", "props", "targets", "plist"], MARKUP),
+    (&["xml", "vue", "csproj", "props", "targets", "plist"], MARKUP),
     (&["sql", "lua", "hs"], DASHES),
     (
         &[
@@ -110,6 +110,7 @@ const ENDINGS: &[(&[&str], Kind)] = &[
             "swift",
             "scala",
             "php",
+            "sol",
             "dart",
             "proto",
             "jsonc",
@@ -129,11 +130,21 @@ const ENDINGS: &[(&[&str], Kind)] = &[
 /// Endings of what people read.
 const DOCUMENTATION: &[&str] = &[
     "md", "markdown", "mdown", "mdx", "rst", "adoc", "asciidoc", "asc", "txt", "text", "org",
-    "textile", "pod", "tex", "rtf", "po", "pot", "ipynb", "svg", "diff", "patch", "log",
+    "textile", "pod", "tex", "rtf", "html", "htm", "po", "pot", "ipynb", "svg", "diff", "patch",
+    "log",
 ];
 
 /// Folders of what shells offer to type.
 const COMPLETIONS: [&str; 3] = ["completion", "completions", "bash_completion.d"];
+
+/// Begins of names of lists of words.
+const WORD_LISTS: [&str; 2] = ["cspell.", ".cspell."];
+
+/// By this a schema says what it is. It describes settings, and sets none.
+const SCHEMA: &str = "json-schema.org/";
+
+/// Bytes at the begin of a file among which it does.
+const SCHEMA_BYTES: usize = 1024;
 
 /// Names, without ending, of what people read, and of lists of names.
 const DOCUMENTATION_NAMES: &[&str] = &[
@@ -176,6 +187,8 @@ impl Kind {
         };
         if DOCUMENTATION.contains(&ending)
             || (ending.is_empty() && DOCUMENTATION_NAMES.contains(&stem))
+            || WORD_LISTS.iter().any(|begin| name.starts_with(begin))
+            || is_schema(&name, ending, text)
         {
             return None;
         }
@@ -200,6 +213,12 @@ impl Kind {
             _ => HASH,
         }
     }
+}
+
+fn is_schema(name: &str, ending: &str, text: &str) -> bool {
+    let start = text.get(..text.floor_char_boundary(SCHEMA_BYTES)).unwrap_or_default();
+    name.ends_with(".schema.json")
+        || (["json", "yml", "yaml"].contains(&ending) && start.contains(SCHEMA))
 }
 
 #[cfg(test)]
@@ -227,6 +246,15 @@ mod tests {
             ("README", "", None),
             ("docs/trust.rst", "", None),
             (".gitignore", "", None),
+            ("site/index.html", "", None),
+            ("cspell.config.yaml", "", None),
+            ("values.schema.json", "", None),
+            ("values.json", "{\"$schema\": \"http://json-schema.org/draft-07/schema#\"}", None),
+            (
+                "values.json",
+                "{\"$schema\": \"https://example.com/values.schema.json\"}",
+                Some(JSON),
+            ),
             ("CMakeLists.txt", "", Some(HASH)),
         ];
         for (path, text, kind) in cases {

@@ -51,6 +51,8 @@ pub(super) enum Find {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Uses {
     Any,
+    /// Any but to empty it.
+    Filled,
     Only(Use),
 }
 
@@ -58,6 +60,7 @@ impl Uses {
     pub(super) fn hold(self, used: Use) -> bool {
         match self {
             Self::Any => true,
+            Self::Filled => used != Use::Off,
             Self::Only(only) => only == used,
         }
     }

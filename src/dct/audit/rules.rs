@@ -99,7 +99,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "Notation signatures lie in the registry beside the image; there is no such server, and docker does not read this any more.",
         when: CLIENT_GONE,
         instead: "remove it after notation-kms dct export --server URL has kept what is there",
-        finds: &[Find::Variable("DOCKER_CONTENT_TRUST_SERVER", Uses::Any)],
+        finds: &[Find::Variable("DOCKER_CONTENT_TRUST_SERVER", Uses::Filled)],
     },
     Rule {
         id: "DCT005",
@@ -111,7 +111,7 @@ pub(crate) const RULES: &[Rule] = &[
         instead: KEY_IN_SERVICE,
         finds: &[Find::Variable(
             "DOCKER_CONTENT_TRUST_(?:ROOT|REPOSITORY)_PASSPHRASE(?:_[A-Z0-9_]+)?",
-            Uses::Any,
+            Uses::Filled,
         )],
     },
     Rule {
@@ -122,7 +122,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "Docker renamed it long ago, and reads neither name any more.",
         when: "renamed in 2015, in Docker 1.8.2",
         instead: KEY_IN_SERVICE,
-        finds: &[Find::Variable("DOCKER_CONTENT_TRUST_(?:OFFLINE|TAGGING)_PASSPHRASE", Uses::Any)],
+        finds: &[Find::Variable("DOCKER_CONTENT_TRUST_(?:OFFLINE|TAGGING)_PASSPHRASE", Uses::Filled)],
     },
     Rule {
         id: "DCT007",
@@ -132,7 +132,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: NOT_SIGNED,
         when: NOTARY_UNMAINTAINED,
         instead: KEY_IN_SERVICE,
-        finds: &[Find::Variable("NOTARY_(?:ROOT|TARGETS|SNAPSHOT|DELEGATION)_PASSPHRASE", Uses::Any)],
+        finds: &[Find::Variable("NOTARY_(?:ROOT|TARGETS|SNAPSHOT|DELEGATION)_PASSPHRASE", Uses::Filled)],
     },
     Rule {
         id: "DCT008",
@@ -142,7 +142,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "User and password for a notary server, merely encoded; notation takes docker's credentials of the registry.",
         when: NOTARY_UNMAINTAINED,
         instead: "docker login or notation login for the registry; revoke these credentials when the server is gone",
-        finds: &[Find::Variable("NOTARY_AUTH", Uses::Any)],
+        finds: &[Find::Variable("NOTARY_AUTH", Uses::Filled)],
     },
     Rule {
         id: "DCT009",
@@ -359,7 +359,10 @@ pub(crate) const RULES: &[Rule] = &[
         why: "Only Docker Enterprise's engine knows the setting; another does not start with it, and Mirantis ends it.",
         when: "Mirantis Secure Registry 2.9 ends on 24 March 2027; deprecated since 2.10",
         instead: "remove the setting; verify at admission (Ratify, Kyverno, Connaisseur) or notation verify before the pull",
-        finds: &[Find::Text(text(r#"["']content-trust["']\s*[:=]\s*\{"#))],
+        finds: &[Find::Text(
+            text(r#"["']content-trust["']\s*[:=]\s*\{"#)
+                .unless(r#"^["']content-trust["']\s*[:=]\s*\{\s*["'](?:type|description|\$ref)["']"#),
+        )],
     },
     Rule {
         id: "DCT028",
@@ -400,7 +403,8 @@ pub(crate) const RULES: &[Rule] = &[
             Find::Text(
                 text(r"\benabled\s*=")
                     .parent(r#"\btrust_policy\b"?\s*(?:=\s*)?[\[{]"#)
-                    .unless(r#"^enabled\s*=\s*"?(?:false|null)"#),
+                    .unless(r#"^enabled\s*=\s*"?(?:false|null)"#)
+                    .unless_below(OTHER_CLOUD),
             ),
             Find::Text(text(r"\btrust_policy\s*(?:=\s*)?\[?\s*\{[^}\n]*\benabled\s*=\s*(?:true|var|local)")),
         ],
@@ -437,7 +441,7 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "sign what is there with Notation first, then demand it under the project's Deployment security; verify in the cluster all the same",
         finds: &[Find::Text(
             text(r#"\benable_content_trust\b\\?["']?\]?\s*[:=]"#)
-                .unless(r#"^enable_content_trust\\?["']?\]?\s*(?:[:=]=|[:=]\s*(?:\\?["']?(?:false|null|0)\b|\\?["']\\?["']|$))"#),
+                .unless(r#"^enable_content_trust\\?["']?\]?\s*(?:[:=]=|[:=]\s*(?:\\?["']?(?:false|null|0)\b|\\?["']\\?["']|\{|$))"#),
         )],
     },
     Rule {
@@ -468,7 +472,9 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "keep it running until notation-kms dct export --all and the migration are done, then remove it with its database",
         finds: &[Find::Text(
             text(r"(?i)\bnotary[-_](?:server|signer)(?:\b|-)|\bnotary:(?:server|signer)\b")
-                .unless_line(r"://|NOTARY_S(?:ERVER|IGNER)_|DOCKER_CONTENT_TRUST_SERVER").no_programs(),
+                .unless(r"(?i)^notary[-_](?:server|signer)-(?:docs?|status|site|website|blog|wiki)\b")
+                .unless_line(r"://|NOTARY_S(?:ERVER|IGNER)_|DOCKER_CONTENT_TRUST_SERVER")
+                .no_programs(),
         )],
     },
     Rule {
@@ -526,6 +532,8 @@ pub(crate) const RULES: &[Rule] = &[
     },
 ];
 
+/// A resource of Terraform that is none of Azure's.
+const OTHER_CLOUD: &str = r#"^\s*(?:resource|data)\s+"(?:[^a"]|a[^z"])"#;
 const PORTIERIS: &str =
     r"portieris\.cloud\.ibm\.com|securityenforcement\.admission\.cloud\.ibm\.com";
 const SCANNERS: &str = r"\bAzure\.ACR\.ContentTrust\b|\bCKV_AZURE_164\b|\bCIS-DI-0005\b|\bcheck_4_5\b|\bcis-docker-benchmark-4\.5\b|\bdocker-bench-security\b";

@@ -10,3 +10,8 @@ resource "azurerm_container_registry" "acme" {
   }
   zone_redundancy_enabled = true
 }
+resource "acme_role" "ci" {
+  trust_policy {
+    enabled = true
+  }
+}
