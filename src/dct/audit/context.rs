@@ -15,6 +15,8 @@ pub(super) struct Condition {
     unless_line: Option<&'static str>,
     /// Only if the setting that this one belongs to holds this.
     parent: Option<&'static str>,
+    /// Only if a setting above, to whatever height, holds this.
+    below: Option<&'static str>,
     /// Not if a setting above, to whatever height, holds this.
     unless_below: Option<&'static str>,
     /// Only if the file holds this.
@@ -32,6 +34,7 @@ impl Condition {
             unless: None,
             unless_line: None,
             parent: None,
+            below: None,
             unless_below: None,
             within: None,
             path: None,
@@ -55,6 +58,10 @@ impl Condition {
         Self { parent: Some(pattern), ..self }
     }
 
+    pub(super) const fn below(self, pattern: &'static str) -> Self {
+        Self { below: Some(pattern), ..self }
+    }
+
     pub(super) const fn unless_below(self, pattern: &'static str) -> Self {
         Self { unless_below: Some(pattern), ..self }
     }
@@ -74,6 +81,7 @@ pub(super) struct Conditions {
     unless: Option<Regex>,
     unless_line: Option<Regex>,
     parent: Option<Regex>,
+    below: Option<Regex>,
     unless_below: Option<Regex>,
     within: Option<Regex>,
     path: Option<Regex>,
@@ -87,6 +95,7 @@ impl Conditions {
             unless: compile(condition.unless)?,
             unless_line: compile(condition.unless_line)?,
             parent: compile(condition.parent)?,
+            below: compile(condition.below)?,
             unless_below: compile(condition.unless_below)?,
             within: compile(condition.within)?,
             path: compile(condition.path)?,
@@ -112,13 +121,14 @@ impl Conditions {
         if is_excluded || is_in(&self.unless, after) {
             return false;
         }
-        if self.parent.is_none() && self.unless_below.is_none() {
+        if [&self.parent, &self.below, &self.unless_below].into_iter().all(Option::is_none) {
             return true;
         }
         let parents = parents(masked, at, lines);
         let has_parent =
             |pattern: &Regex| parents.first().is_some_and(|line| pattern.is_match(line));
         self.parent.as_ref().is_none_or(has_parent)
+            && (self.below.is_none() || parents.iter().any(|line| is_in(&self.below, line)))
             && !parents.iter().any(|line| is_in(&self.unless_below, line))
     }
 }

@@ -58,7 +58,7 @@ struct Search {
 
 #[derive(Debug)]
 enum SearchKind {
-    Text(Conditions),
+    Text(Box<Conditions>),
     Variable(Uses),
 }
 
@@ -259,7 +259,7 @@ impl Search {
         let (pattern, kind) = match find {
             Find::Text(condition) => {
                 let Condition { pattern, .. } = condition;
-                (Regex::new(pattern)?, SearchKind::Text(Conditions::new(condition)?))
+                (Regex::new(pattern)?, SearchKind::Text(Box::new(Conditions::new(condition)?)))
             }
             Find::Variable(names, uses) => {
                 (Regex::new(&format!(r"\b(?:{names})\b"))?, SearchKind::Variable(*uses))

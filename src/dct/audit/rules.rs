@@ -51,7 +51,10 @@ macro_rules! docker_trust {
 macro_rules! notary {
     ($commands:literal) => {
         concat!(
-            r#"(?m)(?:^|[;&|(`"'\[/$@]|\brun:|\b(?:sudo|then|do|else|exec|if|while|until)|[-:!]\s)[ \t]*notary(?:\.exe)?["']?[ \t"',]+"#,
+            r#"(?m)(?:^|[;&|(`"'\[/$@]|\brun:|\b(?:sudo|then|do|else|exec|if|while|until)|[-:!]\s"#,
+            // Commands that run another.
+            r"|\b(?:time|timeout|nice|nohup|env|xargs|ssh|kubectl|(?:docker|podman)[ \t]+(?:run|exec))[ \t](?:[^\n;&|]*[ \t])?)",
+            r#"[ \t]*notary(?:\.exe)?["']?[ \t"',]+"#,
             r#"(?:(?:-[Dv]|--(?:debug|verbose)|-{1,2}[\w-]+(?:=\S+|[ \t"',]+[^\s\-]\S*))[ \t"',]+)*(?:"#,
             $commands,
             r#")"#
@@ -208,13 +211,13 @@ pub(crate) const RULES: &[Rule] = &[
         id: "DCT015",
         name: "EnableContentTrustFlag",
         severity: Severity::Error,
-        title: "Content Trust is demanded by a flag",
+        title: "Content Trust is demanded by a flag, or a variable decides",
         why: "Docker 29 hides the flag and does nothing: what was refused when unsigned goes through.",
         when: CLIENT_GONE,
         instead: "remove the flag. Instead of a verified pull: notation verify of the digest first. Instead of a signed push: notation sign after it",
         finds: &[Find::Text(text(
-            r#"--disable-content-trust["']?(?:=|[ \t]*:[ \t]*|["', \t]+)["']?(?:false|False|FALSE|f|F|0)\b"#,
-        ))],
+            r#"--disable-content-trust["']?(?:(?:=|[ \t]*:[ \t]*|["', \t]+)["']?(?:false|False|FALSE|f|F|0)\b|(?:=|[ \t]*:[ \t]*)["']?[$%{])"#,
+        ).unless(r#"^[^=]*=["']?\$\{\w+:?[-=](?:true|1)\}"#))],
     },
     Rule {
         id: "DCT016",
@@ -226,9 +229,9 @@ pub(crate) const RULES: &[Rule] = &[
         instead: "remove the flag",
         finds: &[Find::Text(
             text(r"--disable-content-trust\b").unless(
-                r#"^--disable-content-trust(?:-|["']?(?:=|[ \t]*:[ \t]*|["', \t]+)["']?(?:false|False|FALSE|f|F|0)\b)"#,
+                r#"^--disable-content-trust(?:-|["']?(?:=|[ \t]*:[ \t]*|["', \t]+)["']?(?:false|False|FALSE|f|F|0)\b|["']?(?:=|[ \t]*:[ \t]*)["']?[$%{])"#,
             ),
-        )],
+        ), Find::Text(text(DISABLES))],
     },
     Rule {
         id: "DCT017",
@@ -239,7 +242,7 @@ pub(crate) const RULES: &[Rule] = &[
         when: NOTARY_UNMAINTAINED,
         instead: SIGN,
         finds: &[Find::Text(text(notary!(
-            r#"(?:init|add|addhash|remove|publish|witness|delete|reset)["']?[ \t"',]+(?:[$<{-]|\S*[/.:])|key["']?[ \t"',]+(?:generate|rotate|remove|import|export|passwd|list)\b|delegation["']?[ \t"',]+(?:add|list|remove|purge)\b"#
+            r#"(?:init|add|addhash|remove|publish|witness|delete|reset)["']?[ \t"',]+(?:[$<{-]|\S*[/.:])|(?:init|addhash|publish|witness|reset)[ \t]+[\w-]+[ \t]*(?:\r?$|[;&|>-])|key["']?[ \t"',]+(?:generate|rotate|remove|import|export|passwd|list)\b|delegation["']?[ \t"',]+(?:add|list|remove|purge)\b"#
         )))],
     },
     Rule {
@@ -251,7 +254,7 @@ pub(crate) const RULES: &[Rule] = &[
         when: NOTARY_UNMAINTAINED,
         instead: "notation verify and notation list; notation-kms dct inspect ARCHIVE for what was signed before",
         finds: &[Find::Text(text(notary!(
-            r#"(?:list|lookup|verify|status)["']?[ \t"',]+(?:[$<{-]|\S*[/.:])"#
+            r#"(?:list|lookup|verify|status)["']?[ \t"',]+(?:[$<{-]|\S*[/.:])|list[ \t]+[\w-]+[ \t]*(?:\r?$|[;&|>-])|lookup[ \t]+[\w-]+[ \t]+[\w.-]+"#
         )))],
     },
     Rule {
@@ -308,7 +311,7 @@ pub(crate) const RULES: &[Rule] = &[
         when: HAS_FINAL_DATE,
         instead: "remove the address, and the way through firewalls that was made for it, after dct export --server URL",
         finds: &[Find::Text(
-            text(r"(?im)(?:^.*(?:notary|content.?trust).*:4443\b|:4443\b.*(?:notary|content.?trust))")
+            text(r"(?im)(?:^.*(?:notary|content.?trust|//[\w.-]*trust).*:4443\b|:4443\b.*(?:notary|content.?trust))")
                 .unless_line(r"DOCKER_CONTENT_TRUST_SERVER|notary\.docker\.io"),
         )],
     },
@@ -362,6 +365,9 @@ pub(crate) const RULES: &[Rule] = &[
         finds: &[Find::Text(
             text(r#"["']content-trust["']\s*[:=]\s*\{"#)
                 .unless(r#"^["']content-trust["']\s*[:=]\s*\{\s*["'](?:type|description|\$ref)["']"#),
+        ), Find::Text(
+            text(r#"\bmode["']?\s*:\s*["']?(?:enforced|permissive)\b"#)
+                .parent(r#"^\s*["']?content-trust["']?\s*:\s*$"#),
         )],
     },
     Rule {
@@ -406,6 +412,13 @@ pub(crate) const RULES: &[Rule] = &[
                     .unless(r#"^enabled\s*=\s*"?(?:false|null)"#)
                     .unless_below(OTHER_CLOUD),
             ),
+            Find::Text(
+                text(r"\benabled\s*=")
+                    .parent(r"^\s*content\s*\{")
+                    .below(r#"\bdynamic\s+"trust_policy""#)
+                    .unless(r#"^enabled\s*=\s*"?(?:false|null)"#)
+                    .unless_below(OTHER_CLOUD),
+            ),
             Find::Text(text(r"\btrust_policy\s*(?:=\s*)?\[?\s*\{[^}\n]*\benabled\s*=\s*(?:true|var|local)")),
         ],
     },
@@ -427,7 +440,8 @@ pub(crate) const RULES: &[Rule] = &[
                 text(r#"\btrustPolicy["']?\s*[:=]\s*\{[^}\n]*\bstatus["']?\s*[:=]"#)
                     .unless(r#"^trustPolicy[^}]*\bstatus["']?\s*[:=]\s*["']?disabled"#),
             ),
-            Find::Text(text(r#"\btrustPolicyStatus["']?\s*[:=]\s*["']?enabled"#)),
+            Find::Text(text(r#"\btrustPolicy(?:\.s|S)tatus["']?\s*[:=]\s*["']?enabled"#)),
+            Find::Text(text(r#"\btrustPolicyEnabled["']?\s*[:=]\s*["']?true"#)),
             Find::Text(text(r#"\bparam\s+trustPolicyStatus\b.*=\s*["']enabled"#)),
         ],
     },
@@ -489,11 +503,11 @@ pub(crate) const RULES: &[Rule] = &[
             Find::Text(
                 text(r#"\benabled["']?\s*:"#)
                     .parent(r#"^\s*(?:-\s+)?["']?trust["']?\s*:"#)
-                    .unless(r#"^enabled["']?\s*:\s*["']?(?:false|null)"#)
+                    .unless(r#"^enabled["']?\s*:\s*["']?(?:false|no|off|null)"#)
                     .within(PORTIERIS),
             ),
             Find::Text(
-                text(r#"\btrust["']?\s*:\s*\{[^}\n]*\benabled["']?\s*:\s*["']?true"#).within(PORTIERIS),
+                text(r#"\btrust["']?\s*:\s*\{[^}\n]*\benabled["']?\s*:\s*["']?(?:true|yes|on)\b"#).within(PORTIERIS),
             ),
             Find::Text(text(r#"\btrustServer["']?\s*:"#).within(PORTIERIS)),
         ],
@@ -534,6 +548,8 @@ pub(crate) const RULES: &[Rule] = &[
 
 /// A resource of Terraform that is none of Azure's.
 const OTHER_CLOUD: &str = r#"^\s*(?:resource|data)\s+"(?:[^a"]|a[^z"])"#;
+/// A flag that is given by a variable, and disables where that is not set.
+const DISABLES: &str = r#"--disable-content-trust["']?=["']?\$\{\w+:?[-=](?:true|1)\}"#;
 const PORTIERIS: &str =
     r"portieris\.cloud\.ibm\.com|securityenforcement\.admission\.cloud\.ibm\.com";
 const SCANNERS: &str = r"\bAzure\.ACR\.ContentTrust\b|\bCKV_AZURE_164\b|\bCIS-DI-0005\b|\bcheck_4_5\b|\bcis-docker-benchmark-4\.5\b|\bdocker-bench-security\b";

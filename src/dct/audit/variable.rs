@@ -35,8 +35,11 @@ pub(super) struct Variables {
     set_by_space: Regex,
     set_by_call: Regex,
     set_by_task: Regex,
+    set_by_item: Regex,
     named: Regex,
     element: Regex,
+    element_beside: Regex,
+    item_value: Regex,
     handed_on: Regex,
     listed: Regex,
     read: Regex,
@@ -66,8 +69,13 @@ impl Variables {
                 r"(?i)(?:set_?env\w*|EnvironmentVariable|putenv|with_?env|add_?env\w*|env_?var\w*|setdefault)\W*$",
             )?,
             set_by_task: Regex::new(r"(?i)(?:setvariable\b[^\]]*\bvariable=|set-env\s+name=)$")?,
+            set_by_item: Regex::new(r#"(?i)\b(?:Set|New)-Item\b[^;|\n]*\benv:\\?$"#)?,
             named: Regex::new(r#"(?i)\b(?:name|key|variable)\b["']?\s*[:=]?\s*["']?$"#)?,
             element: Regex::new(r"^>\s*([^<\n]*)<")?,
+            element_beside: Regex::new(
+                r"^\s*</\w+>\s*(?:<description>[^<]*</description>\s*)?<(?:value|defaultValue|string)>([^<]*)</",
+            )?,
+            item_value: Regex::new(r#"(?i)^["']?\s+(?:-[a-uw-z]\w*\s+)*(?:-Value\s+)?["']?"#)?,
             handed_on: Regex::new(
                 r#"(?:^|\s)(?:-e|--env|--build-arg|export|declare\s+-x|typeset\s+-x|ARG)[\s=]+["']?$"#,
             )?,
@@ -155,6 +163,16 @@ impl Variables {
         if before.ends_with('<') && self.element.is_match(line) {
             let value = line.trim_start_matches('>').split('<').next().unwrap_or_default();
             return Some(value_of(value.trim()));
+        }
+        if before.ends_with('>')
+            && let Some(value) = self.element_beside.captures(after).and_then(|found| found.get(1))
+        {
+            return Some(value_of(value.as_str().trim()));
+        }
+        if self.set_by_item.is_match(before)
+            && let Some(found) = self.item_value.find(line)
+        {
+            return Some(value_of(value_at(line.get(found.end()..)?)));
         }
         if let Some(used) = self.assigned(before, line, after) {
             // What is only handed on is what it was.
@@ -337,6 +355,11 @@ mod tests {
             "{\\\"TRUST\\\": 1",
             "ARG TRUST",
             "<env><TRUST>1</TRUST></env>",
+            "<name>TRUST</name><value>1</value>",
+            "<string>TRUST</string>\n  <string>1</string>",
+            "Set-Item -Path Env:TRUST -Value 1",
+            "New-Item env:\\TRUST -Value '1' -Force",
+            "Set-Item Env:TRUST 1",
             "TRUST:\n  description: x\n  value: '1'",
             "- name: TRUST\n  description: x\n\n  default: '1'\n- name: B\n  default: '0'",
             "- value: '1'\n  name: TRUST\n",
@@ -369,6 +392,9 @@ mod tests {
             "TRUST=False;",
             "os.Setenv(\"TRUST\", \"0\")",
             "TRUST: ''",
+            "<name>TRUST</name>\n<description>x</description>\n<defaultValue>0</defaultValue>",
+            "<name>TRUST</name><value>0</value>",
+            "Set-Item Env:TRUST -Value 0",
             "TRUST:\n  description: x\n  value: '0'",
             "- name: TRUST\n  description: x\n  default: '0'\n- name: B\n  default: '1'",
             "- value: '0'\n  name: TRUST\n",

@@ -1,0 +1,1 @@
+curl https://trust.example.com:4443/v2/

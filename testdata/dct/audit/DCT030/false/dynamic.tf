@@ -1,0 +1,14 @@
+resource "azurerm_container_registry" "acme" {
+  dynamic "retention_policy" {
+    for_each = [7]
+    content {
+      enabled = false
+    }
+  }
+  dynamic "trust_policy" {
+    for_each = [1]
+    content {
+      enabled = false
+    }
+  }
+}

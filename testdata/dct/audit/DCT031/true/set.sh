@@ -1,0 +1,1 @@
+az resource update --ids "$ID" --set properties.policies.trustPolicy.status=enabled
