@@ -197,6 +197,9 @@ fn a_gitignore_above_counts_within_its_repository_and_not_beyond() {
     assert!(lines(&json(&audit(&app, &[".", "-o", "json"]))).is_empty());
     fs::create_dir(app.join(".git")).unwrap();
     assert_eq!(lines(&json(&audit(&app, &[".", "-o", "json"]))), ["ci.sh:1: DCT010"]);
+    // Excludes of one checkout are nobody else's.
+    write(&app, ".git/info/exclude", "*\n");
+    assert_eq!(lines(&json(&audit(&app, &[".", "-o", "json"]))), ["ci.sh:1: DCT010"]);
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
             // Git's own rule, by which a repository ends where it begins; a folder that is none has its files too.
             .require_git(is_repository)
             .git_ignore(honours)
-            .git_exclude(honours)
+            .git_exclude(false)
             .parents(honours && is_repository)
             .sort_by_file_name(OsStr::cmp)
             .filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git")
