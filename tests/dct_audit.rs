@@ -352,6 +352,7 @@ fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
     broken["runs"][0]["results"][0]["level"] = "fatal".into();
     assert!(!validator.is_valid(&broken));
 
+    assert!(sarif["runs"][0]["originalUriBaseIds"]["%SRCROOT%"].is_object(), "{sarif}");
     let report = json(&audit(&tree, &[".", "-o", "json"]).expect_status(3));
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     let told: Vec<String> = results
@@ -361,6 +362,8 @@ fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
             let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
             let rules = &sarif["runs"][0]["tool"]["driver"]["rules"];
             assert_eq!(rules[rule]["id"], result["ruleId"]);
+            let text = result["message"]["text"].as_str().unwrap();
+            assert!(text.contains(" When: ") && text.contains(" Instead: "), "{text}");
             let (uri, line) = (&place["artifactLocation"]["uri"], &place["region"]["startLine"]);
             format!("{}:{line}: {}", uri.as_str().unwrap(), result["ruleId"].as_str().unwrap())
         })
@@ -370,6 +373,18 @@ fn sarif_is_valid_by_its_schema_and_points_at_the_same_lines() {
     let none = TempDir::new().unwrap();
     let empty = json(&audit(none.path(), &[".", "-o", "sarif"]).expect_status(0));
     assert!(validator.is_valid(&empty) && empty["runs"][0]["results"] == Value::Array(Vec::new()));
+}
+
+#[test]
+fn sarif_points_at_a_file_outside_by_its_whole_path() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    write(&folder, "a.sh", "docker trust sign a\n");
+    fs::create_dir(folder.join("below")).unwrap();
+    let sarif = json(&audit(&folder.join("below"), &["../a.sh", "-o", "sarif"]).expect_status(3));
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    let expected = serde_json::json!({"uri": format!("file://{}/a.sh", folder.display())});
+    assert_eq!(place["artifactLocation"], expected);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! An audit as SARIF 2.1.0, which code scanning reads.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::report::{Report, Row};
@@ -7,6 +9,9 @@ use crate::dct::audit::Rule;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// What stands for the folder that paths begin in; code scanning knows this name.
+const ROOT: &str = "%SRCROOT%";
 
 /// One run.
 pub(super) fn of(report: &Report) -> Value {
@@ -34,6 +39,10 @@ pub(super) fn of(report: &Report) -> Value {
                 "rules": report.rules.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
             }},
             "columnKind": "unicodeCodePoints",
+            // Without an address, which would tell of the machine.
+            "originalUriBaseIds": {ROOT: {
+                "description": {"text": "The folder that the audit was run in."},
+            }},
             "invocations": [{
                 "executionSuccessful": !report.is_incomplete(),
                 "toolExecutionNotifications": notifications.collect::<Vec<_>>(),
@@ -44,22 +53,25 @@ pub(super) fn of(report: &Report) -> Value {
 }
 
 fn descriptor(rule: &Rule) -> Value {
-    let help = format!("{} When: {}. Instead: {}.", rule.why, rule.when, rule.instead);
     json!({
         "id": rule.id,
         "name": rule.name,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
-        "help": {"text": help},
+        "help": {"text": advice(rule)},
         "defaultConfiguration": {"level": rule.severity.name()},
         "properties": {"tags": ["docker-content-trust", "supply-chain"]},
     })
 }
 
+fn advice(rule: &Rule) -> String {
+    format!("{} When: {}. Instead: {}.", rule.why, rule.when, rule.instead)
+}
+
 fn result(row: &Row, rules: &[&Rule]) -> Value {
     let at = rules.iter().position(|rule| rule.id == row.rule);
     let text = match at.and_then(|at| rules.get(at)) {
-        Some(rule) => format!("{}. {} Instead: {}.", rule.title, rule.why, rule.instead),
+        Some(rule) => format!("{}. {}", rule.title, advice(rule)),
         None => row.rule.to_owned(),
     };
     json!({
@@ -89,13 +101,18 @@ fn location(row: &Row) -> Value {
     }
 }
 
-/// A file by its URI: below the folder that was audited, or by its whole path.
+/// A file by its URI: below the folder in which the audit was run, or by its whole path.
 fn artifact(path: &str) -> Value {
+    // What stands outside of a folder has no address below it.
+    let is_outside = path.split('/').any(|name| name == "..");
+    let whole = is_outside.then(|| Path::new(path).canonicalize().ok()).flatten();
+    let whole = whole.map(|path| path.to_string_lossy().into_owned());
+    let path = whole.as_deref().unwrap_or(path);
     let uri = percent_encoded(path);
     if path.starts_with('/') {
         return json!({"uri": format!("file://{uri}")});
     }
-    json!({"uri": uri, "uriBaseId": "%SRCROOT%"})
+    json!({"uri": uri, "uriBaseId": ROOT})
 }
 
 /// RFC 3986, "path": what is not unreserved or `/`, by its bytes.
