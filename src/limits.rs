@@ -334,7 +334,7 @@ pub const AUDIT_LINE_BYTES: usize = 1024;
 
 /// Bytes on each side of a variable's name in which the line with its value is looked for: descriptions and other keys
 /// stand between the two.
-pub const AUDIT_PAIR_BYTES: usize = 16 * 1024;
+pub const AUDIT_PAIR_BYTES: usize = 4 * 1024;
 
 /// Lines above a setting among which its parents are looked for, so that no file costs quadratic time.
 pub const AUDIT_PARENT_LINES: usize = 400;

@@ -243,7 +243,11 @@ impl Variables {
 /// The lines that belong to the same thing as the line of which `before` is the begin: from their keys on.
 fn siblings<'t>(above: &'t str, before: &str, after: &'t str) -> Vec<&'t str> {
     let depth = depth(before);
-    let is_within = |line: &&str| line.trim().is_empty() || indent(line) >= depth;
+    // One thing has one name.
+    let is_within = |line: &&str| {
+        line.trim().is_empty()
+            || (indent(line) >= depth && !(self::depth(line) == depth && is_name(content(line))))
+    };
     let below = after.lines().skip(1).take_while(is_within);
     let mut before_it = Vec::new();
     for line in above.lines().rev().skip(1).take_while(|_| !is_item(before)) {
@@ -281,6 +285,15 @@ fn indent(line: &str) -> usize {
 
 fn is_item(line: &str) -> bool {
     line.trim_start().starts_with("- ")
+}
+
+/// Whether a key names what the lines around it belong to.
+fn is_name(content: &str) -> bool {
+    let key = content.trim_start_matches(['"', '\'']);
+    let names = ["name", "key", "variable"];
+    names.iter().any(|name| {
+        key.strip_prefix(name).is_some_and(|rest| rest.starts_with(['"', '\'', ' ', ':', '=']))
+    })
 }
 
 /// A line from its key on: without indentation and the dash of a list.
