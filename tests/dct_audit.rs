@@ -425,6 +425,9 @@ fn a_file_that_is_one_line_of_uses_takes_no_more_than_a_moment() {
         ("e.sh", "--disable-content-trust=false;"),
         ("g.js", "trust/*"),
         ("h.tf", "trust /* '\""),
+        ("j.yml", "  name: DOCKER_CONTENT_TRUST\n"),
+        ("k.sh", "f() {\ncat <<EOF\nEOF\ntrust\n"),
+        ("l.js", "` ''' trust /* "),
     ] {
         write(folder.path(), name, part.repeat(200_000 / part.len()));
     }

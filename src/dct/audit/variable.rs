@@ -289,11 +289,8 @@ fn is_item(line: &str) -> bool {
 
 /// Whether a key names what the lines around it belong to.
 fn is_name(content: &str) -> bool {
-    let key = content.trim_start_matches(['"', '\'']);
-    let names = ["name", "key", "variable"];
-    names.iter().any(|name| {
-        key.strip_prefix(name).is_some_and(|rest| rest.starts_with(['"', '\'', ' ', ':', '=']))
-    })
+    let key = content.trim_start_matches(['"', '\'']).strip_prefix("name");
+    key.is_some_and(|rest| rest.starts_with(['"', '\'', ' ', ':', '=']))
 }
 
 /// A line from its key on: without indentation and the dash of a list.
