@@ -185,15 +185,19 @@ impl<'a> Crl<'a> {
         self.extensions.scope.as_ref().map(|(_, scope)| scope.clone()).unwrap_or_default()
     }
 
-    /// The entries of a serial number; more than one where somebody was careless.
-    pub(super) fn entries_of(&self, certificate: &Certificate) -> Result<Vec<Entry>, CrlError> {
+    /// The entries of a serial number, each an error where it cannot be read; more than one where somebody was
+    /// careless.
+    pub(super) fn entries_of(
+        &self,
+        certificate: &Certificate,
+    ) -> Result<Vec<Result<Entry, Malformed>>, CrlError> {
         let serial = asn1::serial_number(certificate.serial_number());
         let mut entries = Reader::new(self.entries);
         let mut found = Vec::new();
         while !entries.is_empty() {
             let mut entry = entries.sequence()?;
             if asn1::serial_number(entry.expect(tag::INTEGER)?) == serial {
-                found.push(Entry::read(entry).map_err(|Malformed| CrlError::BadEntry)?);
+                found.push(Entry::read(entry));
             }
         }
         Ok(found)

@@ -2,7 +2,7 @@
 
 use time::UtcDateTime;
 
-use super::{RevocationReason, signed::Extension};
+use super::{Listed, RevocationReason, signed::Extension};
 use crate::asn1::{self, Malformed, Reader, tag};
 
 /// `id-ce-cRLReasons`, as DER holds its contents.
@@ -49,6 +49,11 @@ impl Entry {
         Ok(Self { revoked_at, reason: reason?, invalidity_date: None })
     }
 
+    /// How it is told where the signature was made before `invalidity_date`.
+    pub(super) const fn listed_since(&self, invalidity_date: UtcDateTime) -> Listed {
+        Listed { reason: self.reason, at: self.revoked_at, invalidity_date }
+    }
+
     /// Whether it is never taken back.
     pub(super) const fn is_final(&self) -> bool {
         !matches!(self.reason, RevocationReason::CertificateHold | RevocationReason::RemoveFromCrl)
@@ -64,10 +69,11 @@ pub(super) fn invalidity_date(
     time.map(asn1::generalized_time).transpose()
 }
 
-/// `CRLReason ::= ENUMERATED`
+/// `CRLReason ::= ENUMERATED`. A number that means nothing here takes no revocation back.
 fn read_reason(der: &[u8]) -> Result<RevocationReason, Malformed> {
-    let mut reader = Reader::new(der);
-    let code = reader.small(tag::ENUMERATED)?;
-    reader.finish()?;
-    RevocationReason::from_code(code).ok_or(Malformed)
+    let reason = match Reader::whole(der, tag::ENUMERATED)? {
+        [code] => RevocationReason::from_code(*code),
+        _ => None,
+    };
+    Ok(reason.unwrap_or(RevocationReason::Unspecified))
 }

@@ -168,6 +168,11 @@ pub enum OcspError {
     /// The response is about other certificates.
     #[error("OCSP response is not about this certificate")]
     OtherCertificate,
+    /// The certificate is revoked, and how cannot be read.
+    #[error(
+        "responder says that the certificate is revoked, and how is not valid DER (RFC 6960, section 4.2.1)"
+    )]
+    BadRevocation,
     /// The responder does not know the certificate.
     #[error("responder does not know the certificate")]
     UnknownCertificate,

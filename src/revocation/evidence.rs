@@ -18,9 +18,12 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CrlEvidence {
-    /// The URL, as the certificate or the CRL spells it.
+    /// The URL, as the certificate or the CRL spells it; the path of a file.
     pub url: String,
-    /// When it was asked for.
+    /// Whether it is a file that somebody has given, and stands in for a CRL of its issuer that nobody can get.
+    /// What was asked for at one URL never stands in for another: it may be there for another certificate.
+    pub is_file: bool,
+    /// When it was asked for, or the file was written.
     pub fetched_at: UtcDateTime,
     /// The DER of the CRL (RFC 5280, section 5.1), base or delta.
     pub answer: Result<Vec<u8>, FetchFailure>,
@@ -102,7 +105,13 @@ impl CrlEvidence {
         fetched_at: UtcDateTime,
         answer: Result<Vec<u8>, FetchFailure>,
     ) -> Self {
-        Self { url: url.into(), fetched_at, answer }
+        Self { url: url.into(), is_file: false, fetched_at, answer }
+    }
+
+    /// A CRL in a file, which counts for whatever certificates of its issuer it is about.
+    #[must_use]
+    pub fn of_file(path: impl Into<String>, written_at: UtcDateTime, der: Vec<u8>) -> Self {
+        Self { is_file: true, ..Self::new(path, written_at, Ok(der)) }
     }
 }
 

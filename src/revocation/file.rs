@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! { "version": 1,
-//!   "crls": [ { "url": TEXT, "fetchedAt": TIME, "der": BASE64 } | { …, "failure": FAILURE } ],
+//!   "crls": [ { "url": TEXT, "isFile": true?, "fetchedAt": TIME, "der": BASE64 } | { …, "failure": FAILURE } ],
 //!   "ocsp": [ { "url": TEXT, "fetchedAt": TIME, "certificate": HEX, "nonce": BASE64?, "der": BASE64 } | … ] }
 //! FAILURE = { "kind": unreachable | timeout | status | tooLarge | notAllowed | unreadable, "status": NUMBER?,
 //!             "message": TEXT }
@@ -13,7 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use time::{UtcDateTime, format_description::well_known::Rfc3339 as Rfc3339Format};
 use x509_parser::pem::Pem;
 
-use super::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind as Kind, OcspEvidence};
+use super::{
+    Crl, CrlError, CrlEvidence, Evidence, FetchFailure, FetchFailureKind as Kind, OcspEvidence,
+};
 use crate::{crypto, x509::Rfc3339};
 
 const VERSION: u64 = 1;
@@ -30,6 +32,8 @@ struct Document {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Answer {
     url: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_file: bool,
     fetched_at: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
@@ -59,7 +63,10 @@ pub fn crl_der(file: Vec<u8>) -> Vec<u8> {
 
 impl Serialize for Evidence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let crls = self.crls.iter().map(|crl| Answer::new(&crl.url, crl.fetched_at, &crl.answer));
+        let crls = self.crls.iter().map(|crl| Answer {
+            is_file: crl.is_file,
+            ..Answer::new(&crl.url, crl.fetched_at, &crl.answer)
+        });
         let ocsp = self.ocsp.iter().map(|response| Answer {
             certificate: Some(crypto::hex(&response.certificate)),
             nonce: response.nonce.as_ref().map(|nonce| STANDARD.encode(nonce)),
@@ -81,9 +88,14 @@ impl<'de> Deserialize<'de> for Evidence {
         let mut evidence = Self::new();
         for crl in document.crls {
             let (fetched_at, answer) = (crl.fetched_at()?, crl.answer()?);
-            evidence.crls.push(CrlEvidence::new(crl.url, fetched_at, answer));
+            let mut one = CrlEvidence::new(crl.url, fetched_at, answer);
+            one.is_file = crl.is_file;
+            evidence.crls.push(one);
         }
         for response in document.ocsp {
+            if response.is_file {
+                return Err(D::Error::custom("an OCSP response is of a responder, and no file"));
+            }
             let (fetched_at, answer) = (response.fetched_at()?, response.answer()?);
             let text = response.certificate.as_deref().unwrap_or_default();
             let certificate = fingerprint(text)
@@ -105,7 +117,15 @@ impl Answer {
             Err(failure) => (None, Some(Failure::new(failure))),
         };
         let fetched_at = Rfc3339(fetched_at).to_string();
-        Self { url: url.to_owned(), fetched_at, certificate: None, nonce: None, der, failure }
+        Self {
+            url: url.to_owned(),
+            is_file: false,
+            fetched_at,
+            certificate: None,
+            nonce: None,
+            der,
+            failure,
+        }
     }
 
     fn fetched_at<E: serde::de::Error>(&self) -> Result<UtcDateTime, E> {
@@ -183,6 +203,7 @@ mod tests {
             evidence.crls.push(CrlEvidence::new("http://a/", at, Err(failure)));
         }
         evidence.crls.push(CrlEvidence::new("http://b/", at, Ok(vec![1, 2])));
+        evidence.crls.push(CrlEvidence::of_file("b.crl", at, vec![1, 2]));
         let mut response = OcspEvidence::new("http://c/", at, [0xa5; 32], Ok(vec![3]));
         response.nonce = Some(vec![4; 32]);
         evidence.ocsp.push(response);

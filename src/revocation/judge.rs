@@ -5,7 +5,8 @@ use time::UtcDateTime;
 
 use super::{
     Attempt, AttemptError, CertificateRevocation, Evidence, NotApplicable, RevocationStatus,
-    lists::Lists, responder::Responses,
+    lists::Lists,
+    responder::{Responses, Unreadable},
 };
 use crate::x509::{Certificate, CertificateChain};
 
@@ -60,7 +61,11 @@ pub fn judge_certificate(
     let responses = Responses { certificate, issuer, evidence, at, signed_before: authentic };
     let lists = Lists { certificate, issuer, evidence, at, signed_before: proven };
     let mut attempts = Vec::new();
-    let status = responses.judge(&mut attempts).or_else(|| lists.judge(&mut attempts));
+    let status = match responses.judge(&mut attempts) {
+        Ok(Some(status)) => Some(status),
+        Ok(None) => lists.judge(&mut attempts),
+        Err(Unreadable) => None,
+    };
     let mut attempts = without_repeats(attempts);
     match status {
         Some(status) => {

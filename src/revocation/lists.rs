@@ -24,21 +24,32 @@ pub(super) struct Lists<'a> {
     pub(super) signed_before: Option<UtcDateTime>,
 }
 
-/// How a CRL lists a certificate, the worst last.
+/// What a CRL says of a certificate, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Listed {
-    Not,
+enum Word {
+    Nothing,
     /// Its key was good until this time, which is after the signature was made.
-    Later(UtcDateTime),
+    Later(UtcDateTime, Entry),
     Removed,
     Held(Entry),
+    /// It is listed, and nobody can tell how.
+    Unreadable,
     Revoked(Entry),
+}
+
+/// Why a complete CRL gives no finding.
+enum NoFinding {
+    /// It counts for nothing.
+    Unusable(AttemptError),
+    /// It is the issuer's, and waits for its delta CRL or lists the certificate: what stands in for it would hide that.
+    /// Why it does not count stands in the attempts.
+    Undecided,
 }
 
 /// What one distribution point's CRL says, with its delta CRL.
 struct Finding {
-    listed: Listed,
-    /// The source of what `listed` says.
+    word: Word,
+    /// The source of that.
     by: Source,
     /// All sources, the complete CRL first.
     sources: Vec<Source>,
@@ -56,21 +67,26 @@ impl Lists<'_> {
                 return None;
             }
         };
-        let (mut covered, mut good, mut invalid_from) = (Reasons::NONE, Vec::new(), None);
+        let (mut covered, mut good, mut listed) = (Reasons::NONE, Vec::new(), None);
         for point in &points {
-            let Some(finding) = self.point(point, &points, attempts) else { continue };
-            match finding.listed {
-                Listed::Held(entry) | Listed::Revoked(entry) => {
+            let Some(finding) = self.point(point, attempts) else { continue };
+            match finding.word {
+                Word::Held(entry) | Word::Revoked(entry) => {
                     return Some(finding.by.revoked(entry));
                 }
-                Listed::Later(from) => invalid_from = invalid_from.max(Some(from)),
-                Listed::Not | Listed::Removed => {}
+                Word::Unreadable => {
+                    let Source { method, url, .. } = &finding.by;
+                    attempts.push(Attempt::new(*method, url, CrlError::BadEntry));
+                    return None;
+                }
+                Word::Later(since, entry) => listed = Some(entry.listed_since(since)),
+                Word::Nothing | Word::Removed => {}
             }
             covered = covered.or(finding.reasons);
             good.extend(finding.sources);
         }
         if covered == Reasons::ALL {
-            return Some(RevocationStatus::Good { sources: good, invalid_from });
+            return Some(RevocationStatus::Good { sources: good, listed });
         }
         if !good.is_empty() {
             attempts.push(Attempt::without_url(Method::Crl, CrlError::ReasonsNotCovered));
@@ -78,13 +94,9 @@ impl Lists<'_> {
         None
     }
 
-    /// What the CRL of a distribution point says: the newest, where there are several.
-    fn point(
-        &self,
-        point: &DistributionPoint,
-        all: &[DistributionPoint],
-        attempts: &mut Vec<Attempt>,
-    ) -> Option<Finding> {
+    /// What the CRL of a distribution point says: the newest, where there are several. A file counts where none of the
+    /// point's own URLs gave anything; against the certificate, it always counts.
+    fn point(&self, point: &DistributionPoint, attempts: &mut Vec<Attempt>) -> Option<Finding> {
         if !self.is_own(point) {
             let url = point.uris().first().cloned();
             let why = CrlError::Indirect.into();
@@ -94,7 +106,7 @@ impl Lists<'_> {
         if point.uris().is_empty() {
             attempts.push(Attempt::without_url(Method::Crl, AttemptError::NoUrl));
         }
-        let mut found: Option<Finding> = None;
+        let (mut named, mut is_undecided) = (None, false);
         for url in point.uris() {
             let mut answers = self.answers(url).peekable();
             if answers.peek().is_none() {
@@ -102,60 +114,66 @@ impl Lists<'_> {
             }
             for answer in answers {
                 match self.complete(answer, point, attempts) {
-                    Ok(finding) => found = Finding::newest(found, finding),
-                    Err(Some(why)) => attempts.push(Attempt::new(Method::Crl, url, why)),
-                    Err(None) => {}
+                    Ok(finding) => named = Finding::newest(named, finding),
+                    Err(NoFinding::Unusable(why)) => {
+                        attempts.push(Attempt::new(Method::Crl, url, why));
+                    }
+                    Err(NoFinding::Undecided) => is_undecided = true,
                 }
             }
         }
-        found.or_else(|| self.unnamed(point, all, attempts))
+        let mut about_files = Vec::new();
+        let of_files = self.of_files(point, &mut about_files);
+        if named.is_none() {
+            attempts.append(&mut about_files);
+        }
+        let may_vouch = named.is_none() && !is_undecided;
+        match of_files.filter(|finding| may_vouch || finding.word.is_against()) {
+            Some(finding) => Finding::newest(named, finding),
+            None => named,
+        }
     }
 
-    /// A CRL that no distribution point names may be about the certificate all the same: a folder of files.
-    fn unnamed(
-        &self,
-        point: &DistributionPoint,
-        all: &[DistributionPoint],
-        attempts: &mut Vec<Attempt>,
-    ) -> Option<Finding> {
-        let is_named = |url: &String| all.iter().any(|point| point.uris().contains(url));
+    /// What the CRLs of a folder say, whose names nobody names.
+    fn of_files(&self, point: &DistributionPoint, attempts: &mut Vec<Attempt>) -> Option<Finding> {
         let mut found = None;
-        for answer in self.evidence.crls.iter().filter(|answer| !is_named(&answer.url)) {
-            if !self.is_candidate(answer, false) {
-                continue;
-            }
+        for answer in self.files(false) {
             match self.complete(answer, point, attempts) {
                 Ok(finding) => found = Finding::newest(found, finding),
-                Err(Some(why)) => attempts.push(Attempt::new(Method::Crl, &answer.url, why)),
-                Err(None) => {}
+                Err(NoFinding::Unusable(why)) => {
+                    attempts.push(Attempt::new(Method::Crl, &answer.url, why));
+                }
+                Err(NoFinding::Undecided) => {}
             }
         }
         found
     }
 
-    /// What a complete CRL says. An error without a reason has told its reasons in `attempts` already.
+    /// What a complete CRL says.
     fn complete(
         &self,
         answer: &CrlEvidence,
         point: &DistributionPoint,
         attempts: &mut Vec<Attempt>,
-    ) -> Result<Finding, Option<AttemptError>> {
-        let crl = self.parse(answer).map_err(Some)?;
-        let crl_error = |error: CrlError| Some(error.into());
+    ) -> Result<Finding, NoFinding> {
+        let crl = self.parse(answer)?;
         if crl.is_delta() {
-            return Err(crl_error(CrlError::UnexpectedDelta));
+            return Err(CrlError::UnexpectedDelta.into());
         }
-        let reasons = crl.scope().reasons_for(self.certificate, point).map_err(crl_error)?;
+        let reasons = crl.scope().reasons_for(self.certificate, point)?;
         let source = Source::of_crl(Method::Crl, answer, &crl);
-        let listed = self.listed(&crl).map_err(crl_error)?;
-        let mut finding = Finding {
-            listed,
-            by: source.clone(),
-            sources: vec![source],
-            reasons,
-            this_update: crl.this_update(),
-        };
-        if !matches!(listed, Listed::Revoked(_)) {
+        let word = self.word(&crl)?;
+        if let Err(why) = self.check_current(&crl, word) {
+            if !word.is_against() {
+                return Err(why.into());
+            }
+            attempts.push(Attempt::new(Method::Crl, &answer.url, why));
+            return Err(NoFinding::Undecided);
+        }
+        let this_update = crl.this_update();
+        let (by, sources) = (source.clone(), vec![source]);
+        let mut finding = Finding { word, by, sources, reasons, this_update };
+        if !word.is_final() {
             self.update(&crl, &mut finding, attempts)?;
         }
         Ok(finding)
@@ -167,22 +185,31 @@ impl Lists<'_> {
         crl: &Crl<'_>,
         finding: &mut Finding,
         attempts: &mut Vec<Attempt>,
-    ) -> Result<(), Option<AttemptError>> {
-        let own = crl.freshest_crl().map_err(|error| Some(error.into()))?;
-        let certificates = self.certificate.freshest_crl().map_err(|error| Some(error.into()))?;
-        let points: Vec<_> = own.into_iter().chain(certificates).collect();
+    ) -> Result<(), NoFinding> {
+        let mut points = Vec::new();
+        for named in [crl.freshest_crl(), self.certificate.freshest_crl()] {
+            match named {
+                Ok(named) => points.extend(named),
+                Err(why) => {
+                    attempts.push(Attempt::new(Method::Crl, &finding.by.url, why));
+                    return Err(NoFinding::Undecided);
+                }
+            }
+        }
         if points.is_empty() {
             return Ok(());
         }
-        let Some((listed, source)) = self.delta(crl, &points, attempts) else { return Err(None) };
-        let updated = match (finding.listed, listed) {
-            (_, Listed::Removed | Listed::Held(_) | Listed::Revoked(_)) => listed,
-            (before, Listed::Not | Listed::Later(_)) => before.max(listed),
+        let Some((word, source)) = self.delta(crl, &points, attempts) else {
+            return Err(NoFinding::Undecided);
         };
-        if updated != finding.listed {
+        let updated = match (finding.word, word) {
+            (before, Word::Nothing | Word::Later(..)) => before.max(word),
+            _ => word,
+        };
+        if updated != finding.word {
             finding.by = source.clone();
         }
-        finding.listed = updated;
+        finding.word = updated;
         finding.this_update = finding.this_update.max(source.this_update);
         finding.sources.push(source);
         Ok(())
@@ -195,7 +222,7 @@ impl Lists<'_> {
         crl: &Crl<'_>,
         points: &[DistributionPoint],
         attempts: &mut Vec<Attempt>,
-    ) -> Option<(Listed, Source)> {
+    ) -> Option<(Word, Source)> {
         let mut urls: Vec<_> = points.iter().flat_map(DistributionPoint::uris).collect();
         urls.sort();
         urls.dedup();
@@ -211,8 +238,7 @@ impl Lists<'_> {
             }
         }
         if found.is_none() {
-            let others = self.evidence.crls.iter().filter(|answer| !urls.contains(&&answer.url));
-            for answer in others.filter(|answer| self.is_candidate(answer, true)) {
+            for answer in self.files(true) {
                 self.take_delta(crl, answer, &mut found, &mut tried);
             }
         }
@@ -220,31 +246,32 @@ impl Lists<'_> {
             tried.push(Attempt::without_url(Method::DeltaCrl, AttemptError::NoUrl));
         }
         attempts.extend(tried);
-        found.map(|(_, listed, source)| (listed, source))
+        found.map(|(_, word, source)| (word, source))
     }
 
     fn take_delta<'e>(
         &'e self,
         crl: &Crl<'_>,
         answer: &'e CrlEvidence,
-        found: &mut Option<(Crl<'e>, Listed, Source)>,
+        found: &mut Option<(Crl<'e>, Word, Source)>,
         tried: &mut Vec<Attempt>,
     ) {
-        let read = || -> Result<(Crl<'e>, Listed), AttemptError> {
+        let read = || -> Result<(Crl<'e>, Word), AttemptError> {
             let delta = self.parse(answer)?;
             crl.check_delta(&delta)?;
-            let listed = self.listed(&delta)?;
-            Ok((delta, listed))
+            let word = self.word(&delta)?;
+            self.check_current(&delta, word)?;
+            Ok((delta, word))
         };
         match read() {
-            Ok((delta, listed)) => {
+            Ok((delta, word)) => {
                 let counts = found.as_ref().is_none_or(|(known, before, _)| {
-                    !matches!(before, Listed::Revoked(_))
-                        && (matches!(listed, Listed::Revoked(_)) || delta.is_newer_than(known))
+                    let newer = || !before.is_final() && delta.is_newer_than(known);
+                    word.finality() > before.finality() || newer()
                 });
                 if counts {
                     let source = Source::of_crl(Method::DeltaCrl, answer, &delta);
-                    *found = Some((delta, listed, source));
+                    *found = Some((delta, word, source));
                 }
             }
             Err(why) => tried.push(Attempt::new(Method::DeltaCrl, &answer.url, why)),
@@ -259,36 +286,44 @@ impl Lists<'_> {
         Ok(crl)
     }
 
-    /// How a CRL lists the certificate. One that has expired still tells what is never taken back.
-    fn listed(&self, crl: &Crl<'_>) -> Result<Listed, CrlError> {
-        let entries = crl.entries_of(self.certificate)?;
-        let listed = entries.into_iter().map(|entry| self.weigh(entry)).max();
-        let listed = listed.unwrap_or(Listed::Not);
-        if !matches!(listed, Listed::Revoked(_)) {
+    /// What a CRL says of the certificate: the worst of its entries.
+    fn word(&self, crl: &Crl<'_>) -> Result<Word, CrlError> {
+        let entries = crl.entries_of(self.certificate)?.into_iter();
+        let words = entries.map(|entry| entry.map_or(Word::Unreadable, |entry| self.weigh(entry)));
+        Ok(words.max().unwrap_or(Word::Nothing))
+    }
+
+    /// Shows that a CRL still holds. One that has expired still tells what is never taken back.
+    fn check_current(&self, crl: &Crl<'_>, word: Word) -> Result<(), CrlError> {
+        if !word.is_final() {
             check_current(crl.next_update(), self.at)?;
         }
-        Ok(listed)
+        Ok(())
     }
 
-    fn weigh(&self, entry: Entry) -> Listed {
+    fn weigh(&self, entry: Entry) -> Word {
         match (entry.reason, self.signed_before, entry.invalidity_date) {
-            (RevocationReason::RemoveFromCrl, ..) => Listed::Removed,
+            (RevocationReason::RemoveFromCrl, ..) => Word::Removed,
             (_, Some(signed_before), Some(invalid)) if signed_before < invalid => {
-                Listed::Later(invalid)
+                Word::Later(invalid, entry)
             }
-            (RevocationReason::CertificateHold, ..) => Listed::Held(entry),
-            _ => Listed::Revoked(entry),
+            (RevocationReason::CertificateHold, ..) => Word::Held(entry),
+            _ => Word::Revoked(entry),
         }
     }
 
+    /// What came of asking a URL.
     fn answers(&self, url: &str) -> impl Iterator<Item = &CrlEvidence> {
-        self.evidence.crls.iter().filter(move |answer| answer.url == url)
+        self.evidence.crls.iter().filter(move |answer| !answer.is_file && answer.url == url)
     }
 
-    /// Whether an answer that nobody names is a CRL of the issuer.
-    fn is_candidate(&self, answer: &CrlEvidence, delta: bool) -> bool {
-        let crl = answer.answer.as_ref().ok().and_then(|der| Crl::parse(der).ok());
-        crl.is_some_and(|crl| crl.is_of(self.issuer) && crl.is_delta() == delta)
+    /// The files that hold a CRL of the issuer: complete ones, or delta CRLs.
+    fn files(&self, delta: bool) -> impl Iterator<Item = &CrlEvidence> {
+        let is_of_issuer = move |der: &[u8]| {
+            Crl::parse(der).is_ok_and(|crl| crl.is_of(self.issuer) && crl.is_delta() == delta)
+        };
+        let files = self.evidence.crls.iter().filter(|answer| answer.is_file);
+        files.filter(move |file| file.answer.as_ref().is_ok_and(|der| is_of_issuer(der)))
     }
 
     /// Whether the certificate's issuer signs the CRL of the point.
@@ -301,15 +336,39 @@ impl Lists<'_> {
     }
 }
 
+impl Word {
+    /// Whether it speaks against the certificate.
+    const fn is_against(self) -> bool {
+        matches!(self, Self::Held(_) | Self::Unreadable | Self::Revoked(_))
+    }
+
+    /// Whether no other CRL takes it back.
+    fn is_final(self) -> bool {
+        self.finality() > 0
+    }
+
+    /// What is revoked stays revoked, and what cannot be read overrules all but that.
+    const fn finality(self) -> u8 {
+        match self {
+            Self::Revoked(_) => 2,
+            Self::Unreadable => 1,
+            _ => 0,
+        }
+    }
+}
+
 impl Finding {
-    /// The newest counts; but what is revoked stays revoked.
+    /// The newest counts; but what is final stays.
     fn newest(known: Option<Self>, other: Self) -> Option<Self> {
         let Some(known) = known else { return Some(other) };
-        let rank = |finding: &Self| {
-            let is_final = matches!(finding.listed, Listed::Revoked(_));
-            (is_final, finding.this_update, finding.listed)
-        };
+        let rank = |finding: &Self| (finding.word.finality(), finding.this_update, finding.word);
         Some(if rank(&other) > rank(&known) { other } else { known })
+    }
+}
+
+impl<E: Into<AttemptError>> From<E> for NoFinding {
+    fn from(why: E) -> Self {
+        Self::Unusable(why.into())
     }
 }
 

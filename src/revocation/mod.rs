@@ -29,7 +29,7 @@ pub use file::crl_der;
 pub use judge::{SigningTime, judge, judge_certificate};
 pub use ocsp::{OcspResponse, ocsp_request};
 pub use outcome::{
-    Attempt, AttemptError, CertificateRevocation, Method, NotApplicable, RevocationReason,
+    Attempt, AttemptError, CertificateRevocation, Listed, Method, NotApplicable, RevocationReason,
     RevocationStatus, Source,
 };
 pub use source::RevocationSource;

@@ -50,6 +50,8 @@ pub(super) struct SingleResponse<'a> {
 pub(super) enum SingleStatus {
     Good,
     Unknown,
+    /// It is revoked, and nobody can tell how.
+    Unreadable,
     Revoked(Entry),
 }
 
@@ -257,7 +259,8 @@ impl<'a> SingleResponse<'a> {
         let mut status = match (status.tag, status.contents) {
             (GOOD, []) => SingleStatus::Good,
             (UNKNOWN, []) => SingleStatus::Unknown,
-            (REVOKED, info) => SingleStatus::Revoked(Entry::read_revoked_info(info)?),
+            (REVOKED, info) => Entry::read_revoked_info(info)
+                .map_or(SingleStatus::Unreadable, SingleStatus::Revoked),
             _ => return Err(Malformed),
         };
         let this_update = asn1::generalized_time(reader.expect(tag::GENERALIZED_TIME)?)?;
@@ -268,7 +271,10 @@ impl<'a> SingleResponse<'a> {
         let extensions = extensions(&mut reader)?;
         reader.finish()?;
         if let SingleStatus::Revoked(entry) = &mut status {
-            entry.invalidity_date = invalidity_date(&extensions)?;
+            match invalidity_date(&extensions) {
+                Ok(date) => entry.invalidity_date = date,
+                Err(Malformed) => status = SingleStatus::Unreadable,
+            }
         }
         let unknown_critical = unknown_critical(&extensions, INVALIDITY_DATE);
         Ok(Self { certificate, status, this_update, next_update, unknown_critical })

@@ -29,9 +29,8 @@ pub enum RevocationStatus {
     Good {
         /// What says so: one OCSP response, or one or more CRLs with their delta CRLs.
         sources: Vec<Source>,
-        /// The certificate is listed as revoked, and was so from this time on, which is after the signature
-        /// was made.
-        invalid_from: Option<UtcDateTime>,
+        /// The certificate is listed as revoked all the same: its key was good until after the signature was made.
+        listed: Option<Listed>,
     },
     /// Revoked.
     Revoked {
@@ -54,6 +53,18 @@ pub enum RevocationStatus {
         /// Why.
         why: NotApplicable,
     },
+}
+
+/// How a certificate is listed as revoked whose key was good until after the signature was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listed {
+    /// Why it was revoked.
+    pub reason: RevocationReason,
+    /// When it was revoked.
+    pub at: UtcDateTime,
+    /// Since when its key may have been in wrong hands (RFC 5280, section 5.3.2).
+    pub invalidity_date: UtcDateTime,
 }
 
 /// Why nobody is asked about a certificate.
@@ -139,7 +150,7 @@ pub enum AttemptError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum RevocationReason {
-    /// No reason is given.
+    /// No reason is given, or one of a number that RFC 5280 does not have.
     Unspecified,
     /// The key is in wrong hands.
     KeyCompromise,

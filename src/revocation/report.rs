@@ -13,6 +13,7 @@ struct Wire<'a> {
     sha256: String,
     status: &'static str,
     sources: Vec<SourceWire<'a>>,
+    /// With `good`, the certificate is listed as revoked and its key was good until after the signature was made.
     reason: Option<&'static str>,
     revoked_at: Option<String>,
     /// Since when the key is not to be relied on; with `good`, that is after the signature was made.
@@ -54,9 +55,13 @@ impl Serialize for CertificateRevocation {
             attempts: self.passed_over.iter().map(AttemptWire::new).collect(),
         };
         match &self.status {
-            RevocationStatus::Good { sources, invalid_from } => {
+            RevocationStatus::Good { sources, listed } => {
                 wire.sources = sources.iter().map(SourceWire::new).collect();
-                wire.invalidity_date = invalid_from.map(|time| Rfc3339(time).to_string());
+                if let Some(listed) = listed {
+                    wire.reason = Some(listed.reason.name());
+                    wire.revoked_at = Some(Rfc3339(listed.at).to_string());
+                    wire.invalidity_date = Some(Rfc3339(listed.invalidity_date).to_string());
+                }
             }
             RevocationStatus::Revoked { source, reason, at, invalidity_date } => {
                 wire.status = "revoked";

@@ -26,6 +26,9 @@ pub(super) struct Responses<'a> {
     pub(super) signed_before: Option<UtcDateTime>,
 }
 
+/// A responder says that the certificate is revoked, in a way that cannot be read. Why stands in the attempts.
+pub(super) struct Unreadable;
+
 /// What one response says.
 struct Finding {
     source: Source,
@@ -34,12 +37,18 @@ struct Finding {
 
 impl Responses<'_> {
     /// The verdict, where a responder has one; everything that gave none goes to `attempts`.
-    pub(super) fn judge(&self, attempts: &mut Vec<Attempt>) -> Option<RevocationStatus> {
+    ///
+    /// # Errors
+    /// [`Unreadable`]: no CRL may say otherwise.
+    pub(super) fn judge(
+        &self,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Option<RevocationStatus>, Unreadable> {
         let urls = match self.certificate.ocsp_urls() {
             Ok(urls) => urls,
             Err(error) => {
                 attempts.push(Attempt::without_url(Method::Ocsp, error));
-                return None;
+                return Ok(None);
             }
         };
         let fingerprint = self.certificate.fingerprint();
@@ -57,24 +66,29 @@ impl Responses<'_> {
                 }
             }
         }
-        let Finding { source, status } = found?;
+        let Some(Finding { source, status }) = found else { return Ok(None) };
+        let mut attempt = |why| attempts.push(Attempt::new(Method::Ocsp, &source.url, why));
         match status {
             SingleStatus::Unknown => {
-                let why = OcspError::UnknownCertificate;
-                attempts.push(Attempt::new(Method::Ocsp, &source.url, why));
-                None
+                attempt(OcspError::UnknownCertificate);
+                Ok(None)
+            }
+            SingleStatus::Unreadable => {
+                attempt(OcspError::BadRevocation);
+                Err(Unreadable)
             }
             SingleStatus::Good => {
-                Some(RevocationStatus::Good { sources: vec![source], invalid_from: None })
+                Ok(Some(RevocationStatus::Good { sources: vec![source], listed: None }))
             }
-            SingleStatus::Revoked(entry) => Some(self.revoked(source, entry)),
+            SingleStatus::Revoked(entry) => Ok(Some(self.revoked(source, entry))),
         }
     }
 
     fn revoked(&self, source: Source, entry: Entry) -> RevocationStatus {
         match (self.signed_before, entry.invalidity_date) {
             (Some(signed_before), Some(invalid)) if signed_before < invalid => {
-                RevocationStatus::Good { sources: vec![source], invalid_from: Some(invalid) }
+                let listed = Some(entry.listed_since(invalid));
+                RevocationStatus::Good { sources: vec![source], listed }
             }
             _ => source.revoked(entry),
         }
@@ -154,12 +168,14 @@ impl Responses<'_> {
 }
 
 impl Finding {
-    /// The newest counts; but what is revoked stays revoked, unless it is a hold.
+    /// The newest counts; but what is revoked stays revoked, unless it is a hold that can be read.
     fn newest(known: Option<Self>, other: Self) -> Option<Self> {
         let Some(known) = known else { return Some(other) };
         let rank = |finding: &Self| {
-            let is_final =
-                matches!(finding.status, SingleStatus::Revoked(entry) if entry.is_final());
+            let is_final = match finding.status {
+                SingleStatus::Revoked(entry) => entry.is_final(),
+                status => status == SingleStatus::Unreadable,
+            };
             (is_final, finding.source.this_update, finding.status)
         };
         Some(if rank(&other) > rank(&known) { other } else { known })

@@ -10,9 +10,13 @@ use notation_sdk::{
 };
 use time::Duration;
 
-use super::{CRL_DISTRIBUTION_POINTS, CRL_URL, DAY, NOW, Scene, crl_at, text, unreachable};
+use super::{
+    CRL_DISTRIBUTION_POINTS, CRL_URL, DAY, FRESHEST_CRL, NOW, Scene, crl_at, text, unreachable,
+};
 use crate::support::{
-    der::{boolean, distribution_point, enumerated, explicit, extension, implicit, sequence, uri},
+    der::{
+        boolean, distribution_point, explicit, extension, implicit, integer, sequence, tlv, uri,
+    },
     revocation::{TestCrl, entry},
 };
 
@@ -23,7 +27,7 @@ fn a_certificate_that_is_not_listed_is_good_and_the_crl_is_named() {
     let scene = Scene::crl();
     let others = scene.empty().revoke(scene.issuing(), Some(1)).number(7);
     let scene = scene.with_crl(&others);
-    let RevocationStatus::Good { sources, invalid_from: None } = scene.status() else { panic!() };
+    let RevocationStatus::Good { sources, listed: None } = scene.status() else { panic!() };
     assert_eq!(sources.len(), 1);
     let source = &sources[0];
     assert_eq!((source.method, source.url.as_str()), (Method::Crl, CRL_URL));
@@ -73,8 +77,6 @@ fn a_revocation_that_is_dated_in_the_future_is_one() {
 #[test]
 fn an_entry_of_the_certificate_that_cannot_be_read_is_unknown() {
     let bad = [
-        vec![extension("2.5.29.21", false, &enumerated(7))],
-        vec![extension("2.5.29.21", false, &enumerated(11))],
         vec![extension("2.5.29.21", false, &[5, 0])],
         vec![extension("2.5.29.24", false, b"\x18\x052026Z")],
         vec![extension("1.2.3", false, &[]), extension("1.2.3", false, &[])],
@@ -113,7 +115,7 @@ fn an_entry_that_only_ends_a_hold_revokes_nothing() {
 fn a_file_that_was_tried_for_several_distribution_points_is_told_once() {
     let scene = Scene::new(&[crl_at(&[CRL_URL, OTHER_URL])]);
     let expired = TestCrl { next_update: Some(NOW - DAY), ..scene.empty() };
-    let told = scene.with_crl_at("crls/issuing.crl", &expired).unknown();
+    let told = scene.with_file("crls/issuing.crl", &expired).unknown();
     let files: Vec<_> = told.iter().map(|one| one.split(": ").next().unwrap()).collect();
     let urls =
         [format!("CRL {CRL_URL}"), "CRL crls/issuing.crl".into(), format!("CRL {OTHER_URL}")];
@@ -139,8 +141,8 @@ fn a_key_that_was_good_until_after_the_signature_was_made_does_no_harm() {
             scene.signing_time = signing_time;
             let scene = scene.with_crl(&crl);
             match scene.status() {
-                RevocationStatus::Good { invalid_from, .. } if passes => {
-                    assert_eq!(invalid_from, Some(since));
+                RevocationStatus::Good { listed, .. } if passes => {
+                    assert_eq!(listed.unwrap().invalidity_date, since);
                 }
                 RevocationStatus::Revoked { invalidity_date, .. } if !passes => {
                     assert_eq!(invalidity_date, Some(since));
@@ -419,24 +421,91 @@ fn crls_of_a_folder_count_where_none_is_there_under_its_url() {
     let file = "crls/issuing.crl";
     let scene = Scene::crl();
     let crl = scene.empty();
-    let scene = scene.with_crl_at(file, &crl);
+    let scene = scene.with_file(file, &crl);
     let RevocationStatus::Good { sources, .. } = scene.status() else { panic!() };
     assert_eq!(sources[0].url, file);
     let revoking = scene.empty().revoke(scene.leaf(), Some(1));
-    scene.with_crl_at("crls/newer.crl", &revoking).assert_revoked();
-    // The one under the URL decides, where there is one.
-    let scene = Scene::crl();
-    let (crl, revoking) = (scene.empty(), scene.empty().revoke(scene.leaf(), Some(6)));
-    scene.with_crl_at(file, &revoking).with_crl(&crl).assert_good();
+    scene.with_file("crls/newer.crl", &revoking).assert_revoked();
     // Those of others are not even told.
-    let scene = Scene::crl();
+    let mut scene = Scene::crl();
     let others = TestCrl::new(scene.pki.chain.root(), NOW).sign(&scene.pki.root_key);
-    let scene = scene.with_crl_answer("crls/root.crl", Ok(others));
+    scene.evidence.crls.push(CrlEvidence::of_file("crls/root.crl", NOW, others));
     assert_eq!(scene.unknown(), [format!("CRL {CRL_URL}: not in the evidence")]);
     // One for another distribution point does not count here either.
     let scope = explicit(0, &explicit(0, &uri(OTHER_URL)));
     let scene = Scene::crl();
     let crl = scene.empty().scope(&[scope]);
-    let told = scene.with_crl_at(file, &crl).unknown();
+    let told = scene.with_file(file, &crl).unknown();
     assert!(told[1].ends_with("issuingDistributionPoint names another distribution point"));
+}
+
+#[test]
+fn a_file_vouches_for_no_certificate_of_which_its_own_url_says_something() {
+    let file = "crls/issuing.crl";
+    let newer = |scene: &Scene| TestCrl { this_update: NOW - Duration::HOUR, ..scene.empty() };
+    // One that is good says what it says; a file counts against the certificate alone.
+    let scene = Scene::crl();
+    let (crl, held) = (scene.empty(), newer(&scene).revoke(scene.leaf(), Some(6)));
+    let scene = scene.with_crl(&crl);
+    let older = TestCrl { this_update: NOW - DAY * 2, ..held.clone() };
+    let scene = scene.with_file(file, &older);
+    scene.assert_good();
+    assert_eq!(scene.with_file(file, &held).assert_revoked(), RevocationReason::CertificateHold);
+    // One that holds or revokes it.
+    for reason in [1, 6] {
+        let scene = Scene::crl();
+        let (listing, newer) = (scene.empty().revoke(scene.leaf(), Some(reason)), newer(&scene));
+        scene.with_crl(&listing).with_file(file, &newer).assert_revoked();
+    }
+    // One that held it, and has expired since.
+    let scene = Scene::crl();
+    let expired = TestCrl { next_update: Some(NOW - Duration::SECOND), ..scene.empty() };
+    let (held, newer) = (expired.clone().revoke(scene.leaf(), Some(6)), newer(&scene));
+    scene.with_crl(&held).with_file(file, &newer).assert_unknown("it expired at ");
+    let scene = Scene::crl();
+    scene.with_crl(&expired).with_file(file, &newer).assert_good();
+    // One that waits for its delta CRL.
+    let scene = Scene::crl();
+    let freshest = sequence(&[distribution_point(&["http://crl.test/delta.crl"], &[])]);
+    let waiting = scene.empty().number(2).extension(FRESHEST_CRL, false, &freshest);
+    let older = scene.empty().number(1);
+    scene.with_crl(&waiting).with_file(file, &older).unknown();
+}
+
+#[test]
+fn a_crl_of_another_certificate_s_url_stands_in_for_nothing() {
+    let scene = Scene::crl();
+    let crl = scene.empty();
+    let scene = scene.with_crl_at(OTHER_URL, &crl);
+    assert_eq!(scene.unknown(), [format!("CRL {CRL_URL}: not in the evidence")]);
+}
+
+#[test]
+fn a_reason_of_an_unknown_number_revokes_all_the_same() {
+    let revoked_for = |code: Vec<u8>| {
+        let scene = Scene::new(&[crl_at(&[CRL_URL, OTHER_URL])]);
+        let entry = [extension("2.5.29.21", false, &code)];
+        let (listing, other) = (scene.empty().list(scene.leaf(), &entry), scene.empty());
+        let other = TestCrl { this_update: NOW - Duration::HOUR, ..other };
+        scene.with_crl(&listing).with_crl_at(OTHER_URL, &other)
+    };
+    for code in [tlv(10, &[7]), tlv(10, &[11]), tlv(10, &[0, 200])] {
+        assert_eq!(revoked_for(code).assert_revoked(), RevocationReason::Unspecified);
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_overruled_by_no_other_crl_but_one_that_revokes() {
+    let broken = extension("2.5.29.21", false, &integer(1));
+    for urls in [[CRL_URL, OTHER_URL], [OTHER_URL, CRL_URL]] {
+        let scene = Scene::new(&[crl_at(&urls)]);
+        let (unreadable, other) =
+            (scene.empty().list(scene.leaf(), std::slice::from_ref(&broken)), scene.empty());
+        let other = TestCrl { this_update: NOW - Duration::HOUR, ..other };
+        let scene = scene.with_crl(&unreadable).with_crl(&other).with_file("a.crl", &other);
+        let scene = scene.with_crl_at(OTHER_URL, &other);
+        scene.assert_unknown("entry of the certificate is not valid DER");
+        let revoking = scene.empty().revoke(scene.leaf(), Some(1));
+        scene.with_crl(&revoking).assert_revoked();
+    }
 }

@@ -5,7 +5,7 @@ use time::Duration;
 
 use super::{CRL_URL, DAY, FRESHEST_CRL, NOW, Scene, crl_at, unreachable};
 use crate::support::{
-    der::{explicit, implicit, octets, sequence, uri},
+    der::{explicit, extension, implicit, integer, octets, sequence, uri},
     revocation::TestCrl,
 };
 
@@ -217,9 +217,16 @@ fn a_complete_crl_and_a_delta_crl_do_not_stand_for_each_other() {
 fn a_delta_crl_of_a_folder_counts_where_none_is_there_under_its_url() {
     let scene = Scene::crl();
     let (complete, delta) = (base(&scene), delta(&scene).revoke(scene.leaf(), Some(1)));
-    let scene = scene.with_crl_at("crls/complete.crl", &complete);
+    let scene = scene.with_file("crls/complete.crl", &complete);
     assert_eq!(scene.unknown().len(), 2);
-    scene.with_crl_at("crls/delta.crl", &delta).assert_revoked();
+    scene.with_file("crls/delta.crl", &delta).assert_revoked();
+}
+
+#[test]
+fn an_entry_of_a_delta_crl_that_cannot_be_read_leaves_the_certificate_unknown() {
+    let broken = extension("2.5.29.21", false, &integer(1));
+    let scene = with(same, |scene, delta| delta.list(scene.leaf(), std::slice::from_ref(&broken)));
+    scene.assert_unknown("entry of the certificate is not valid DER");
 }
 
 #[test]
@@ -228,6 +235,6 @@ fn a_key_that_was_good_until_after_the_signature_was_made_does_no_harm_in_a_delt
     let mut scene = with(same, revoked);
     scene.assert_revoked();
     scene.signing_time = SigningTime::Timestamped { latest: NOW - DAY * 2 };
-    let RevocationStatus::Good { invalid_from, .. } = scene.status() else { panic!() };
-    assert_eq!(invalid_from, Some(NOW - DAY));
+    let RevocationStatus::Good { listed, .. } = scene.status() else { panic!() };
+    assert_eq!(listed.unwrap().invalidity_date, NOW - DAY);
 }

@@ -109,6 +109,13 @@ impl Scene {
         self.with_crl_answer(url, Ok(der))
     }
 
+    /// Adds one in a file.
+    fn with_file(mut self, path: &str, crl: &TestCrl) -> Self {
+        let der = crl.sign(&self.pki.issuing_key);
+        self.evidence.crls.push(CrlEvidence::of_file(path, NOW, der));
+        self
+    }
+
     fn with_crl_answer(mut self, url: &str, answer: Result<Vec<u8>, FetchFailure>) -> Self {
         self.evidence.crls.push(CrlEvidence::new(url, NOW, answer));
         self

@@ -182,8 +182,8 @@ fn a_revocation_shows_in_the_next_crl_of_openssl() {
     let evidence = evidence(Some(crl), None);
     let since = time::macros::utc_datetime!(2026-01-02 03:04:05);
     let before = SigningTime::Timestamped { latest: since - Duration::seconds(1) };
-    let RevocationStatus::Good { invalid_from, .. } = ca.judge(&evidence, before) else { panic!() };
-    assert_eq!(invalid_from, Some(since));
+    let RevocationStatus::Good { listed, .. } = ca.judge(&evidence, before) else { panic!() };
+    assert_eq!(listed.unwrap().invalidity_date, since);
     let after = SigningTime::Timestamped { latest: since };
     assert_revoked(&ca.judge(&evidence, after), RevocationReason::KeyCompromise);
 }

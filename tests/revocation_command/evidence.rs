@@ -203,6 +203,29 @@ fn a_crl_at_hand_hides_no_revocation_that_the_responder_knows() {
 }
 
 #[test]
+fn a_crl_at_hand_hides_no_revocation_that_the_certificate_s_own_crl_tells() {
+    let desk = crl_only();
+    desk.write("old.crl", &desk.ca.crl().sign(&desk.ca.pki.issuing_key));
+    desk.ca.put_crl(CRL, &desk.ca.crl().revoke(desk.ca.leaf(), Some(1)));
+    let evidence = ["--evidence", "old.crl", "--no-revocation-cache"];
+    desk.verify(&evidence).expect_status(3);
+    assert_eq!(desk.ca.asked(), [CRL]);
+    desk.ca.put(CRL, Answer::new(503, ""));
+    let verified = desk.verify(&evidence).expect_status(0).stdout;
+    assert!(verified.contains("CRL old.crl, of "), "{verified}");
+}
+
+#[test]
+fn what_was_asked_in_vain_when_evidence_was_collected_is_asked_again() {
+    let desk = both();
+    desk.ca.put(OCSP, Answer::new(503, ""));
+    desk.run(&["revocation", "fetch", "chain.pem", "--to", "evidence.json"]).expect_status(9);
+    desk.ca.put_ocsp(OCSP, &desk.ca.good().revoked(Some(1)));
+    desk.verify(&["--evidence", "evidence.json", "--offline"]).expect_status(0);
+    desk.verify(&["--evidence", "evidence.json", "--no-revocation-cache"]).expect_status(3);
+}
+
+#[test]
 fn what_is_collected_is_asked_for_anew() {
     let desk = both();
     desk.verify(&[]).expect_status(0);

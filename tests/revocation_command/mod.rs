@@ -15,7 +15,7 @@ use time::{UtcDateTime, format_description::well_known::Rfc3339};
 
 use crate::support::{
     command::{Finished, Run},
-    fake_ca::FakeCa,
+    fake_ca::{FakeCa, Pointers},
     layout::Layout,
 };
 
@@ -89,6 +89,19 @@ impl Desk {
         let layout = self.layout.reference();
         let words = ["sign", "--oci-layout", &layout, "--id", &id, "--cert-chain", "chain.pem"];
         self.run(&[&words, more].concat())
+    }
+
+    /// Signs with the key of another leaf of the CA, which names one CRL.
+    fn sign_as(&self, subject: &str, crl: &str, more: &[&str]) -> Certificate {
+        let (chain, pem) = self.ca.issue(subject, Pointers { ocsp: &[], crl: &[&[crl]] });
+        let (key, certificates) = (format!("{subject}.key"), format!("{subject}.pem"));
+        self.write(&key, pem.as_bytes());
+        self.write(&certificates, to_pem(&chain).as_bytes());
+        let id = format!("file://{}", self.path(&key).display());
+        let layout = self.layout.reference();
+        let words = ["sign", "--oci-layout", &layout, "--force", "--id", &id, "--cert-chain"];
+        self.run(&[&words[..], &[certificates.as_str()], more].concat()).expect_status(0);
+        chain.leaf().clone()
     }
 
     fn verify_command(&self, more: &[&str]) -> Run {

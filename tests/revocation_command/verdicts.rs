@@ -195,3 +195,16 @@ fn a_cache_that_cannot_be_written_fails_nothing() {
     fs::write(&path, "").unwrap();
     desk.verify_command(&[]).env("XDG_CACHE_HOME", path).finish().expect_status(0);
 }
+
+#[test]
+fn a_signature_of_somebody_else_brings_no_crl_that_vouches_for_a_revoked_certificate() {
+    let desk = Desk::unsigned(FakeCa::new());
+    desk.sign_as("a", "/a.crl", &["-m", "build=1"]);
+    let revoked = desk.sign_as("b", "/b.crl", &["-m", "build=7"]);
+    let ca = &desk.ca;
+    ca.put_crl("/a.crl", &ca.crl().number(1));
+    ca.put_crl("/b.crl", &ca.crl().number(2).revoke(&revoked, Some(1)));
+    let refused = desk.verify(&["--no-revocation-cache", "-m", "build=7"]).expect_status(3);
+    assert!(refused.stdout.contains("CN=b,O=Test,ST=WA,C=US was revoked at"), "{}", refused.stdout);
+    assert_eq!(ca.asked(), ["/a.crl", "/b.crl"]);
+}

@@ -3,6 +3,7 @@
 mod cache;
 mod faults;
 mod order;
+mod stand_in;
 
 use std::time::Duration;
 

@@ -2,22 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use notation_sdk::{
-    Certificate,
-    algorithm::KeySpec,
-    keys::file::FileKey,
-    pki::{CertificateTemplate, Extension, Issuer},
-    revocation::{
-        CrlEvidence, Evidence, OcspEvidence, RevocationSource as _, RevocationStatus, SigningTime,
-        fetch::{AddressRules, FetchOptions},
-        judge, ocsp_request,
-    },
-    testing::{name, ready, set_extension, validity},
+use notation_sdk::revocation::{
+    CrlEvidence, Evidence, OcspEvidence, RevocationSource as _, RevocationStatus, SigningTime,
+    fetch::{AddressRules, FetchOptions},
+    judge, ocsp_request,
 };
 
 use super::{PATIENT, block_on, fetcher, fresh, judged, leaf, sources, told, unknown, within};
 use crate::support::{
-    der::{distribution_point, implicit, oid, sequence},
+    der::{distribution_point, implicit, sequence},
     fake_ca::{CRL, FakeCa, OCSP, Pointers},
     fake_http::Answer,
     revocation::{TestAnswer, TestOcsp},
@@ -137,7 +130,7 @@ fn with_delta(places: &[&str]) -> FakeCa {
 #[test]
 fn the_crl_of_a_delegated_responder_is_fetched_where_it_is_needed() {
     let ca = FakeCa::with_leaf(Pointers { ocsp: &[OCSP], crl: &[] });
-    let (responder, key) = responder(&ca, "/responders.crl");
+    let (responder, key) = ca.responder("/responders.crl");
     let response = TestOcsp::new(&responder, ca.at).answer(&ca.good()).with(&responder);
     ca.put(OCSP, Answer::new(200, response.sign(&key)));
     ca.put_crl("/responders.crl", &ca.crl());
@@ -146,17 +139,6 @@ fn the_crl_of_a_delegated_responder_is_fetched_where_it_is_needed() {
     ca.put_crl("/responders.crl", &ca.crl().revoke(&responder, Some(1)));
     let [told] = unknown(&fresh(&ca)).try_into().unwrap();
     assert!(told.ends_with("is revoked"), "{told}");
-}
-
-/// A responder to whom the leaf's issuer has delegated, and whose certificate names a CRL.
-fn responder(ca: &FakeCa, crl: &str) -> (Certificate, FileKey) {
-    let (_, key) = FileKey::generate(KeySpec::Ec256).unwrap();
-    let mut template = CertificateTemplate::code_signing(name("responder"), validity(ca.at));
-    Pointers { ocsp: &[], crl: &[&[&ca.url(crl)]] }.name_in(&mut template, "");
-    let purpose = sequence(&[oid("1.3.6.1.5.5.7.3.9")]);
-    set_extension(&mut template, Extension::new("2.5.29.37", false, &purpose));
-    let issuer = Issuer::Ca(ca.issuing(), &ca.pki.issuing_key);
-    (ready(template.issue(&key, issuer)).unwrap(), key)
 }
 
 #[test]

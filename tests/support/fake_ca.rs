@@ -6,7 +6,7 @@ use std::{
 };
 
 use notation_sdk::{
-    Certificate,
+    Certificate, CertificateChain,
     algorithm::KeySpec,
     keys::file::FileKey,
     pki::{CertificateTemplate, Extension, Issuer},
@@ -15,7 +15,7 @@ use notation_sdk::{
 use time::{Duration, UtcDateTime};
 
 use super::{
-    der::{distribution_point, responders, sequence},
+    der::{distribution_point, oid, responders, sequence},
     fake_http::{Answer, FakeHttp, Request},
     revocation::{TestAnswer, TestCrl, TestOcsp},
 };
@@ -103,6 +103,34 @@ impl FakeCa {
     /// Everything that was asked, in order.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.http.as_ref().map(FakeHttp::requests).unwrap_or_default()
+    }
+
+    /// The chain and the key, in PEM, of another leaf that names these.
+    pub(crate) fn issue(
+        &self,
+        subject: &str,
+        pointers: Pointers<'_>,
+    ) -> (CertificateChain, String) {
+        let mut template = CertificateTemplate::code_signing(name(subject), validity(self.at));
+        pointers.name_in(&mut template, &self.base);
+        let (pem, key) = FileKey::generate(KeySpec::Ec256).unwrap();
+        let issuer = Issuer::Ca(self.issuing(), &self.pki.issuing_key);
+        let leaf = ready(template.issue(&key, issuer)).unwrap();
+        let [_, issuing, root] = self.pki.chain.certificates() else {
+            panic!("three certificates")
+        };
+        (chain([leaf, issuing.clone(), root.clone()]), pem.to_string())
+    }
+
+    /// A responder to whom the leaf's issuer has delegated, and whose certificate names a CRL.
+    pub(crate) fn responder(&self, crl: &str) -> (Certificate, FileKey) {
+        let (_, key) = FileKey::generate(KeySpec::Ec256).unwrap();
+        let mut template = CertificateTemplate::code_signing(name("responder"), validity(self.at));
+        Pointers { ocsp: &[], crl: &[&[crl]] }.name_in(&mut template, &self.base);
+        let purpose = sequence(&[oid("1.3.6.1.5.5.7.3.9")]);
+        set_extension(&mut template, Extension::new("2.5.29.37", false, &purpose));
+        let issuer = Issuer::Ca(self.issuing(), &self.pki.issuing_key);
+        (ready(template.issue(&key, issuer)).unwrap(), key)
     }
 
     /// Ends the server.

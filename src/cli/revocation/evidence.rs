@@ -89,8 +89,8 @@ fn read_file(path: &Path) -> Result<Evidence, Failure> {
     let der = crl_der(bytes);
     Crl::parse(&der).map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
     let mut evidence = Evidence::new();
-    let url = path.display().to_string();
-    evidence.crls.push(CrlEvidence::new(url, written_at(path)?, Ok(der)));
+    let name = path.display().to_string();
+    evidence.crls.push(CrlEvidence::of_file(name, written_at(path)?, der));
     Ok(evidence)
 }
 

@@ -32,13 +32,18 @@ impl RevocationSource for Known {
 }
 
 impl Known {
-    /// The evidence without answers that leave a certificate unknown: servers that are named there may do better
-    /// by now, and nobody asks them where there is an answer already.
+    /// The evidence without what was asked for in vain and answers that count for nothing: servers may do better by now,
+    /// and nobody asks them where there is an answer already. Files stay, as nobody takes them for an answer.
     fn of_use(&self, chain: &CertificateChain, at: UtcDateTime) -> Evidence {
         let mut evidence = self.evidence.clone();
+        evidence.crls.retain(|one| one.is_file || one.answer.is_ok());
+        evidence.ocsp.retain(|one| one.answer.is_ok());
         for judged in judge(chain, &self.evidence, at, SigningTime::Unknown) {
-            let RevocationStatus::Unknown { attempts } = &judged.status else { continue };
-            evidence.crls.retain(|one| !is_of_no_use(attempts, &one.url));
+            let attempts = match &judged.status {
+                RevocationStatus::Unknown { attempts } => attempts,
+                _ => &judged.passed_over,
+            };
+            evidence.crls.retain(|one| one.is_file || !is_of_no_use(attempts, &one.url));
             evidence.ocsp.retain(|one| {
                 one.certificate != judged.fingerprint || !is_of_no_use(attempts, &one.url)
             });
