@@ -54,11 +54,37 @@ struct Failure {
     message: String,
 }
 
-/// The DER of a CRL in a file, which may be PEM with the label `X509 CRL` (RFC 7468, section 6).
-#[must_use]
-pub fn crl_der(file: Vec<u8>) -> Vec<u8> {
-    let block = Pem::iter_from_buffer(&file).flatten().find(|block| block.label == "X509 CRL");
-    block.map_or(file, |block| block.contents)
+/// The DER of each CRL in a file: one in DER, or any number in PEM with the label `X509 CRL` (RFC 7468, section 6).
+///
+/// # Errors
+/// [`CrlFileError`]. What cannot be read is not left out: nobody would miss it.
+pub fn crls_of_file(file: Vec<u8>) -> Result<Vec<Vec<u8>>, CrlFileError> {
+    let Err(not_der) = Crl::parse(&file) else { return Ok(vec![file]) };
+    let mut crls = Vec::new();
+    for block in Pem::iter_from_buffer(&file) {
+        let block = block.map_err(|_| CrlFileError::BrokenBlock)?;
+        if block.label != "X509 CRL" {
+            return Err(CrlFileError::OtherBlock(block.label));
+        }
+        Crl::parse(&block.contents)?;
+        crls.push(block.contents);
+    }
+    if crls.is_empty() { Err(not_der.into()) } else { Ok(crls) }
+}
+
+/// Why a file is none of CRLs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrlFileError {
+    /// It is no CRL, or holds a block that is none.
+    #[error(transparent)]
+    Crl(#[from] CrlError),
+    /// A PEM block of something else.
+    #[error("PEM block {0:?} stands where only CRLs belong")]
+    OtherBlock(String),
+    /// A PEM block without an end, or whose contents are no base64.
+    #[error("PEM block of a CRL is broken")]
+    BrokenBlock,
 }
 
 impl Serialize for Evidence {

@@ -25,7 +25,7 @@ mod source;
 pub use crl::Crl;
 pub use error::{CrlError, OcspError, ResponseStatus, SignatureFault, TimeFault};
 pub use evidence::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, OcspEvidence};
-pub use file::crl_der;
+pub use file::{CrlFileError, crls_of_file};
 pub use judge::{SigningTime, judge, judge_certificate};
 pub use ocsp::{OcspResponse, ocsp_request};
 pub use outcome::{

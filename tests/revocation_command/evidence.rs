@@ -226,6 +226,30 @@ fn what_was_asked_in_vain_when_evidence_was_collected_is_asked_again() {
 }
 
 #[test]
+fn every_crl_of_a_pem_file_counts_and_nothing_else_may_stand_there() {
+    let desk = crl_only();
+    let (issuing, root) = (&desk.ca.pki.issuing_key, &desk.ca.pki.root_key);
+    let of_root = pem(&TestCrl::new(desk.ca.pki.chain.root(), desk.ca.at).sign(root));
+    let of_issuing = pem(&desk.ca.crl().revoke(desk.ca.leaf(), Some(1)).sign(issuing));
+    let verify = |text: &str| {
+        desk.write("crls.pem", text.as_bytes());
+        desk.verify(&["--offline", "--evidence", "crls.pem"])
+    };
+    let both = format!("the root's\n{of_root}ours\n{of_issuing}");
+    assert!(verify(&both).expect_status(3).stdout.contains("was revoked at"));
+    for (text, why) in [
+        (both.replacen("X509 CRL", "CERTIFICATE", 2), "PEM block \"CERTIFICATE\" stands where"),
+        (both.replacen("X509 CRL", "CERTIFICATE", 4), "PEM block \"CERTIFICATE\" stands where"),
+        (format!("{of_root}-----BEGIN X509 CRL-----\n"), "PEM block of a CRL is broken"),
+        (format!("{of_root}{}", pem(b"nothing")), "CRL is not valid DER"),
+        (String::new(), "CRL is not valid DER"),
+    ] {
+        let refused = verify(&text).expect_status(2).stderr;
+        assert!(refused.contains(why), "{refused}");
+    }
+}
+
+#[test]
 fn what_is_collected_is_asked_for_anew() {
     let desk = both();
     desk.verify(&[]).expect_status(0);

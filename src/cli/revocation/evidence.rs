@@ -14,7 +14,7 @@ use crate::{
         output,
     },
     fs, limits,
-    revocation::{Crl, CrlEvidence, Evidence, crl_der},
+    revocation::{CrlEvidence, Evidence, crls_of_file},
     verify::Record,
     x509::Rfc3339,
 };
@@ -73,7 +73,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// A document of `revocation fetch`, a record of `verify`, or one CRL in DER or PEM, which is as old as its file.
+/// A document of `revocation fetch`, a record of `verify`, or CRLs in DER or PEM, which are as old as their file.
 fn read_file(path: &Path) -> Result<Evidence, Failure> {
     let usage = |failure: Failure| failure.context(format!("{} is no evidence", path.display()));
     let bytes = fs::read_regular(path, limits::EVIDENCE_FILE_BYTES)
@@ -86,11 +86,11 @@ fn read_file(path: &Path) -> Result<Evidence, Failure> {
             Err(_) => Err(usage(Failure::new(Exit::Usage, error))),
         });
     }
-    let der = crl_der(bytes);
-    Crl::parse(&der).map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
+    let crls = crls_of_file(bytes).map_err(|error| usage(Failure::new(Exit::Usage, error)))?;
+    let (name, written_at) = (path.display().to_string(), written_at(path)?);
     let mut evidence = Evidence::new();
-    let name = path.display().to_string();
-    evidence.crls.push(CrlEvidence::of_file(name, written_at(path)?, der));
+    let of_file = |der| CrlEvidence::of_file(name.as_str(), written_at, der);
+    evidence.crls.extend(crls.into_iter().map(of_file));
     Ok(evidence)
 }
 
