@@ -201,6 +201,11 @@ impl Report {
         self.signer.clone()
     }
 
+    /// What was found out about revocation.
+    pub(super) const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
     pub(super) const fn untried(&self) -> usize {
         self.untried
     }
@@ -208,7 +213,6 @@ impl Report {
     /// Keeps the verdict, and what it rests on beside the arguments, in a record.
     pub(super) fn keep_in(&self, record: &mut Record) -> Result<(), Failure> {
         record.store_problems.clone_from(&self.store_problems);
-        record.evidence.merge(self.evidence.clone());
         record.report = serde_json::to_value(self)?;
         Ok(())
     }

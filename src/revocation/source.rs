@@ -9,7 +9,7 @@ use crate::x509::CertificateChain;
 
 /// Who can be asked about revocation: servers ([`fetch`](crate::revocation)), or whatever else knows.
 pub trait RevocationSource: fmt::Debug + Send + Sync {
-    /// Adds what can be found out about a chain to what is known already. What cannot is evidence too.
+    /// Adds what can be found out about a chain to what is known already, at the end. What cannot is evidence too.
     fn collect<'a>(
         &'a self,
         chain: &'a CertificateChain,

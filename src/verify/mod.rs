@@ -15,7 +15,9 @@ pub use outcome::{
     Accepted, Check, CheckResult, CheckVerdict, Claimed, Outcome, Rejected, TimestampOutcome,
     Verified,
 };
-pub use record::{Record, RecordError, RecordedRepository, RecordingRepository};
+pub use record::{
+    Record, RecordError, RecordedRepository, RecordedSource, RecordingRepository, RecordingSource,
+};
 pub use verifier::{
     AcceptedArtifact, Refusal, RefusedSignature, Revocation, SignatureSource, Tried, Verifier,
     VerifyError, read_signature,

@@ -8,13 +8,14 @@
 //!   "anchors": { STORE: [ BASE64 of DER ] }, "storeProblems": [ TEXT ],
 //!   "artifact": DESCRIPTOR,
 //!   "repository": { "listing": LISTING, "reads": { DIGEST: BASE64 | FAILURE } },
-//!   "evidence": EVIDENCE, "report": what was printed }
+//!   "evidence": EVIDENCE, "asked": [ [ NUMBER of CRLs, NUMBER of OCSP responses ] ]?, "report": what was printed }
 //! ```
 
 use std::{
     collections::BTreeMap,
     future::ready,
-    sync::{Mutex, PoisonError},
+    pin::Pin,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -27,9 +28,9 @@ use crate::{
         Content, Listing, Repository, RepositoryError, RepositoryErrorKind, RepositoryFuture,
         Unreadable,
     },
-    revocation::Evidence,
+    revocation::{Evidence, RevocationSource},
     trust::{TrustAnchors, TrustStore},
-    x509::{Certificate, Rfc3339},
+    x509::{Certificate, CertificateChain, Rfc3339},
 };
 
 const VERSION: u64 = 1;
@@ -59,8 +60,11 @@ pub struct Record {
     /// The artifact.
     pub artifact: Descriptor,
     repository: Seen,
-    /// What was known of revocation.
+    /// What was known of revocation in the end.
     pub evidence: Evidence,
+    /// How much of it was known after each chain that was asked about, in order; empty where nobody was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    asked: Vec<Known>,
     /// The verdict as it was told.
     pub report: serde_json::Value,
 }
@@ -85,6 +89,9 @@ pub enum RecordError {
     #[error("record of a verification has {0} statements of the name {1:?}, and must have one")]
     Statement(usize, String),
 }
+
+/// How many CRLs and how many OCSP responses were known.
+type Known = (usize, usize);
 
 /// What a repository gave.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -165,6 +172,7 @@ impl Record {
             artifact: artifact.clone(),
             repository: repository.seen(),
             evidence: Evidence::new(),
+            asked: Vec::new(),
             report: serde_json::Value::Null,
         })
     }
@@ -219,6 +227,20 @@ impl Record {
         Ok(anchors)
     }
 
+    /// Keeps what a verification has found out by asking.
+    pub fn set_asked(&mut self, evidence: &Evidence, source: &RecordingSource<'_>) {
+        self.evidence = evidence.clone();
+        self.asked.clone_from(&lock(&source.asked));
+    }
+
+    /// Whoever was asked about revocation, as it answered; `None` where nobody was.
+    #[must_use]
+    pub fn source(&self) -> Option<RecordedSource<'_>> {
+        let is_asked = !self.asked.is_empty();
+        let source = || RecordedSource { record: self, next: Mutex::new(0) };
+        is_asked.then(source)
+    }
+
     /// The repository as it was.
     #[must_use]
     pub fn repository(&self) -> RecordedRepository {
@@ -234,11 +256,11 @@ impl<'a> RecordingRepository<'a> {
     }
 
     fn seen(&self) -> Seen {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.seen).clone()
     }
 
     fn remember(&self, change: impl FnOnce(&mut Seen)) {
-        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut lock(&self.seen));
     }
 }
 
@@ -285,6 +307,67 @@ impl Repository for RecordingRepository<'_> {
     ) -> RepositoryFuture<'a, Descriptor> {
         self.inner.push_signature(manifest, envelope)
     }
+}
+
+/// A source that remembers how much was known when each chain had been asked about: what was found out later decided
+/// nothing about the signatures before.
+#[derive(Debug)]
+pub struct RecordingSource<'a> {
+    inner: &'a dyn RevocationSource,
+    asked: Mutex<Vec<Known>>,
+}
+
+/// A source that gives again, chain by chain, what was known when a verification was recorded.
+#[derive(Debug)]
+pub struct RecordedSource<'a> {
+    record: &'a Record,
+    /// The chain that is asked about next.
+    next: Mutex<usize>,
+}
+
+impl<'a> RecordingSource<'a> {
+    /// Remembers what `inner` finds out.
+    #[must_use]
+    pub fn new(inner: &'a dyn RevocationSource) -> Self {
+        Self { inner, asked: Mutex::default() }
+    }
+}
+
+impl RevocationSource for RecordingSource<'_> {
+    fn collect<'a>(
+        &'a self,
+        chain: &'a CertificateChain,
+        evidence: &'a mut Evidence,
+        at: UtcDateTime,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(async move {
+            self.inner.collect(chain, evidence, at).await;
+            lock(&self.asked).push((evidence.crls.len(), evidence.ocsp.len()));
+        })
+    }
+}
+
+impl RevocationSource for RecordedSource<'_> {
+    fn collect<'a>(
+        &'a self,
+        _chain: &'a CertificateChain,
+        evidence: &'a mut Evidence,
+        _at: UtcDateTime,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        let mut next = lock(&self.next);
+        // A chain more than was asked about then is a verdict that is not the recorded one.
+        let (crls, ocsp) = self.record.asked.get(*next).copied().unwrap_or_default();
+        *next += 1;
+        let known = &self.record.evidence;
+        evidence.crls = known.crls.iter().take(crls).cloned().collect();
+        evidence.ocsp = known.ocsp.iter().take(ocsp).cloned().collect();
+        Box::pin(ready(()))
+    }
+}
+
+/// Nothing that holds a lock here can leave the state half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Repository for RecordedRepository {

@@ -91,9 +91,9 @@ impl Desk {
         self.run(&[&words, more].concat())
     }
 
-    /// Signs with the key of another leaf of the CA, which names one CRL.
-    fn sign_as(&self, subject: &str, crl: &str, more: &[&str]) -> Certificate {
-        let (chain, pem) = self.ca.issue(subject, Pointers { ocsp: &[], crl: &[&[crl]] });
+    /// Signs with the key of another leaf of the CA, which names one distribution point.
+    fn sign_as(&self, subject: &str, places: &[&str], more: &[&str]) -> Certificate {
+        let (chain, pem) = self.ca.issue(subject, Pointers { ocsp: &[], crl: &[places] });
         let (key, certificates) = (format!("{subject}.key"), format!("{subject}.pem"));
         self.write(&key, pem.as_bytes());
         self.write(&certificates, to_pem(&chain).as_bytes());

@@ -199,12 +199,46 @@ fn a_cache_that_cannot_be_written_fails_nothing() {
 #[test]
 fn a_signature_of_somebody_else_brings_no_crl_that_vouches_for_a_revoked_certificate() {
     let desk = Desk::unsigned(FakeCa::new());
-    desk.sign_as("a", "/a.crl", &["-m", "build=1"]);
-    let revoked = desk.sign_as("b", "/b.crl", &["-m", "build=7"]);
+    desk.sign_as("a", &["/a.crl"], &["-m", "build=1"]);
+    let revoked = desk.sign_as("b", &["/b.crl"], &["-m", "build=7"]);
     let ca = &desk.ca;
     ca.put_crl("/a.crl", &ca.crl().number(1));
     ca.put_crl("/b.crl", &ca.crl().number(2).revoke(&revoked, Some(1)));
     let refused = desk.verify(&["--no-revocation-cache", "-m", "build=7"]).expect_status(3);
     assert!(refused.stdout.contains("CN=b,O=Test,ST=WA,C=US was revoked at"), "{}", refused.stdout);
     assert_eq!(ca.asked(), ["/a.crl", "/b.crl"]);
+}
+
+/// Records a verdict, which a replay has to give again, byte for byte.
+fn assert_replayed(desk: &Desk, more: &[&str], status: i32) -> String {
+    let replay = ["verify", "--replay", "record.json"];
+    let format = ["-o", "json"];
+    let words = [more, &["--no-revocation-cache", "--record", "record.json"]].concat();
+    let text = desk.verify(&words).expect_status(status).stdout;
+    assert_eq!(desk.run(&replay).expect_status(status).stdout, text);
+    fs::remove_file(desk.path("record.json")).unwrap();
+    let json = desk.verify(&[&words[..], &format].concat()).expect_status(status).stdout;
+    assert_eq!(desk.run(&[&replay[..], &format].concat()).expect_status(status).stdout, json);
+    text
+}
+
+#[test]
+fn a_replay_knows_of_each_signature_what_was_known_when_it_was_judged() {
+    let desk = Desk::unsigned(FakeCa::new());
+    let ca = &desk.ca;
+    desk.sign_as("a", &["/a.crl"], &[]);
+    desk.sign_as("b", &["/b.crl"], &[]);
+    ca.put("/a.crl", Answer::new(503, ""));
+    ca.put_crl("/b.crl", &ca.crl());
+    let text = assert_replayed(&desk, &[], 0);
+    assert!(text.contains("signed by CN=b,"), "{text}");
+    // What is found out about the second would refuse the first for another reason.
+    let desk = Desk::unsigned(FakeCa::new());
+    let ca = &desk.ca;
+    let first = desk.sign_as("a", &["/a.crl", "/b.crl"], &["-m", "build=1"]);
+    desk.sign_as("b", &["/b.crl"], &["-m", "build=7"]);
+    ca.put_crl("/a.crl", &ca.crl());
+    ca.put_crl("/b.crl", &ca.crl().revoke(&first, Some(1)));
+    let text = assert_replayed(&desk, &["-m", "build=7"], 0);
+    assert!(text.contains("user metadata failed") && text.contains("signed by CN=b,"), "{text}");
 }

@@ -16,7 +16,7 @@ use crate::{
     oci::Descriptor,
     registry::Repository,
     trust::{OciPolicy, RegistryScope, ScopeError, Statement},
-    verify::{Record, RecordingRepository, Revocation, Verifier, VerifyError},
+    verify::{Record, RecordingRepository, RecordingSource, Revocation, Verifier, VerifyError},
 };
 
 /// What artifacts are held against
@@ -146,8 +146,23 @@ impl<'a> Judge<'a> {
             }
             Some(to) => {
                 let repository = RecordingRepository::new(artifact.repository.as_ref());
+                let source = match verifier.revocation {
+                    Revocation::Fetch(source) => Some(RecordingSource::new(source)),
+                    Revocation::Offline(_) => None,
+                };
+                if let Some(source) = &source {
+                    verifier.revocation = Revocation::Fetch(source);
+                }
                 judge(&verifier, &repository, &artifact.descriptor, &mut report).await?;
-                self.write_record(to, scope, artifact, &verifier, &repository, &report)?;
+                let mut record = self.record(scope, artifact, &verifier, &repository, &report)?;
+                match (&source, verifier.revocation) {
+                    (Some(source), _) => record.set_asked(report.evidence(), source),
+                    (None, Revocation::Offline(known)) => record.evidence = known.clone(),
+                    (None, Revocation::Fetch(_)) => {}
+                }
+                let mut json = serde_json::to_vec_pretty(&record)?;
+                json.push(b'\n');
+                to.write(&json)?;
             }
         }
         self.checks.max.warn(report.untried());
@@ -181,15 +196,15 @@ impl<'a> Judge<'a> {
         Ok(stores)
     }
 
-    fn write_record(
+    /// What a verdict depended on, but for what was known of revocation.
+    fn record(
         &self,
-        to: &ToArgs,
         scope: &RegistryScope,
         artifact: &OpenArtifact,
         verifier: &Verifier<'_>,
         repository: &RecordingRepository<'_>,
         report: &Report,
-    ) -> Outcome {
+    ) -> Result<Record, Failure> {
         let (statement, at) = (verifier.statement, verifier.at);
         let mut record =
             Record::new(&self.file.bytes, &statement.name, &artifact.descriptor, at, repository)?;
@@ -199,13 +214,8 @@ impl<'a> Judge<'a> {
         record.max_signatures = verifier.max_signatures;
         record.user_metadata.clone_from(&verifier.user_metadata);
         record.set_anchors(statement.trust_stores(), verifier.anchors);
-        if let Revocation::Offline(known) = verifier.revocation {
-            record.evidence.merge(known.clone());
-        }
         report.keep_in(&mut record)?;
-        let mut json = serde_json::to_vec_pretty(&record)?;
-        json.push(b'\n');
-        to.write(&json)
+        Ok(record)
     }
 }
 

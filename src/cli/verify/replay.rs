@@ -40,8 +40,12 @@ pub(super) fn run(path: &Path, format: Format) -> Outcome {
         Report::new(&record.reference, &found.statement).of(&record.artifact.digest).under(&scope);
     report.judged_at(at, record.at_given);
     report.store_problems.clone_from(&record.store_problems);
-    let offline = Revocation::Offline(&record.evidence);
-    let mut verifier = Verifier::new(&found.statement, &anchors, offline, at);
+    let source = record.source();
+    let revocation = match &source {
+        Some(source) => Revocation::Fetch(source),
+        None => Revocation::Offline(&record.evidence),
+    };
+    let mut verifier = Verifier::new(&found.statement, &anchors, revocation, at);
     verifier.max_signatures = record.max_signatures;
     verifier.user_metadata.clone_from(&record.user_metadata);
     block_on(judge::judge(&verifier, &record.repository(), &record.artifact, &mut report))??;
