@@ -292,6 +292,11 @@ pub const OCSP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one CRL may take (trust-store-trust-policy.md, "CRL Download").
 pub const CRL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many times the time for one CRL all asking about the revocation of one artifact may take: whoever signs chooses
+/// whom to ask, dozens of servers that never answer. A responder, a CRL and its delta CRL for the certificates of a
+/// signer and of a timestamp authority fit in, each with its whole time.
+pub const REVOCATION_TIMEOUTS: u32 = 12;
+
 /// Answers that are asked for about one certificate, each by what the one before has left open.
 pub const REVOCATION_ROUNDS: usize = 32;
 

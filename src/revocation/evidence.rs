@@ -1,6 +1,6 @@
 //! What was asked about revocation and what came back, as values: judging reads nothing else.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use time::UtcDateTime;
 
@@ -12,6 +12,8 @@ pub struct Evidence {
     pub crls: Vec<CrlEvidence>,
     /// OCSP responses.
     pub ocsp: Vec<OcspEvidence>,
+    /// How long the asking has taken: all about one artifact has one limit. Documents do not hold it.
+    pub(super) asking: Duration,
 }
 
 /// What came of asking for one CRL.

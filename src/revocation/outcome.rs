@@ -232,14 +232,19 @@ impl Attempt {
 
     /// A source that there is no answer of.
     pub(super) fn unasked(method: Method, url: &str) -> Self {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        let is_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
-        Self::new(method, url, if is_http { AttemptError::NotAsked } else { AttemptError::NotHttp })
+        let why = if is_http(url) { AttemptError::NotAsked } else { AttemptError::NotHttp };
+        Self::new(method, url, why)
     }
 
     pub(super) fn without_url(method: Method, why: impl Into<AttemptError>) -> Self {
         Self { method, url: None, why: why.into() }
     }
+}
+
+/// Whether anybody here follows that URL.
+pub(super) fn is_http(url: &str) -> bool {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http))
 }
 
 impl AttemptError {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::{Duration, UtcDateTime};
 
-use super::{PATIENT, block_on, fetcher, leaf, sources, unknown, within};
+use super::{PATIENT, block_on, fetcher, leaf, sources, told, unknown, within};
 use crate::support::{
     der::{distribution_point, sequence},
     fake_ca::{CRL, FakeCa, OCSP, Pointers},
@@ -231,7 +231,8 @@ struct Delta {
 impl Delta {
     fn new(places: &[&str]) -> Self {
         let ca = crl_only();
-        let urls: Vec<_> = places.iter().map(|path| ca.url(path)).collect();
+        let url = |path: &&str| if path.starts_with('/') { ca.url(path) } else { path.to_string() };
+        let urls: Vec<_> = places.iter().map(url).collect();
         let urls: Vec<_> = urls.iter().map(String::as_str).collect();
         let freshest = sequence(&[distribution_point(&urls, &[])]);
         let base = ca.crl().number(10).extension("2.5.29.46", false, &freshest);
@@ -328,9 +329,24 @@ fn of_several_delta_crls_the_one_that_holds_is_kept() {
     case.ca.put(DELTA, Answer::new(200, delta.clone()));
     assert_eq!(sources(&case.ca, &case.judge()), [CRL, DELTA]);
     assert_eq!(case.kept()["deltaCRL"], BASE64_STANDARD.encode(delta));
-    let again = case.judge();
-    assert!(again.status.is_accepted(), "{again:#?}");
-    assert_eq!(case.ca.asked(), [CRL, "/another.crl", DELTA]);
+    // The file does not say where the delta CRL is from, and a verdict names nobody who has not answered.
+    assert_eq!(sources(&case.ca, &case.judge()), [CRL, DELTA]);
+    assert_eq!(
+        case.ca.asked(),
+        [[CRL, "/another.crl", DELTA], [CRL, "/another.crl", DELTA]].concat()
+    );
+}
+
+#[test]
+fn a_delta_crl_that_was_kept_is_of_the_one_url_that_can_be_asked() {
+    let case = Delta::new(&["ldap:///CN=CA?deltaRevocationList?base", DELTA]);
+    for _ in 0..2 {
+        let judged = case.judge();
+        assert_eq!(sources(&case.ca, &judged), [CRL, DELTA]);
+        let [told] = told(&judged.passed_over).try_into().unwrap();
+        assert!(told.ends_with("URL is neither http nor https, and is passed over"), "{told}");
+    }
+    assert_eq!(case.ca.asked(), [CRL, DELTA]);
 }
 
 #[test]

@@ -254,3 +254,32 @@ fn a_list_of_hosts_holds_after_a_redirect_too() {
         assert!(told.ends_with(expected), "{told}");
     }
 }
+
+#[test]
+fn nobody_is_asked_any_more_when_an_artifact_has_cost_its_time() {
+    let places = ["/a", "/b", "/c", "/d", "/e"];
+    let ca = FakeCa::with_leaf(Pointers { ocsp: &[], crl: &[&places] });
+    for path in places {
+        ca.put(path, Answer::new(200, "").after(PATIENT));
+    }
+    let mut options = within(Duration::from_millis(400));
+    options.artifact_timeout = Duration::from_millis(600);
+    let fetcher = fetcher(options);
+    let mut evidence = Evidence::new();
+    block_on(fetcher.collect(&ca.pki.chain, &mut evidence, ca.at));
+    assert_eq!(ca.asked(), ["/a", "/b"]);
+    let judged = judge(&ca.pki.chain, &evidence, ca.at, SigningTime::Unknown).remove(0);
+    let told = unknown(&judged);
+    assert!(told[1].ends_with("gave no answer in time: over 400ms"), "{told:?}");
+    for told in &told[2..] {
+        let expected = "not asked any more, after 600ms of asking for one artifact";
+        assert!(told.ends_with(expected), "{told}");
+    }
+    assert!(judged.status.is_unreachable() && told.len() == 5);
+    // The next signature of the same artifact gets no time of its own, and the next artifact does.
+    let (other, _) = ca.issue("other", Pointers { ocsp: &[OCSP], crl: &[] });
+    block_on(fetcher.collect(&other, &mut evidence, ca.at));
+    assert_eq!(ca.asked().len(), 2);
+    block_on(fetcher.collect(&other, &mut Evidence::new(), ca.at));
+    assert_eq!(ca.asked(), ["/a", "/b", OCSP]);
+}

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, Directories},
+    limits,
     plugin::SIGNING_AGENT,
     revocation::{
         Evidence,
@@ -121,9 +122,11 @@ impl RevocationArgs {
         }
     }
 }
+        let one = self.ocsp_timeout.max(self.crl_timeout);
 
 impl FetchArgs {
     fn fetcher(&self, cache: Option<RevocationCache>) -> Result<Fetcher, Failure> {
+            artifact_timeout: one.saturating_mul(limits::REVOCATION_TIMEOUTS),
         let options = FetchOptions {
             ocsp_timeout: self.ocsp_timeout,
             crl_timeout: self.crl_timeout,

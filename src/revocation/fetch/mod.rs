@@ -9,7 +9,12 @@ mod cache;
 mod http;
 mod memory;
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use time::UtcDateTime;
@@ -22,7 +27,7 @@ use memory::Memory;
 use super::{
     Attempt, AttemptError, CertificateRevocation, Crl, CrlEvidence, Evidence, FetchFailure,
     FetchFailureKind, Method, OcspError, OcspEvidence, RevocationSource, RevocationStatus,
-    SigningTime, judge_certificate, ocsp_request,
+    SigningTime, judge_certificate, ocsp_request, outcome::is_http,
 };
 use crate::{
     limits,
@@ -37,6 +42,10 @@ pub struct FetchOptions {
     pub ocsp_timeout: Duration,
     /// The time for one CRL; the specification's default is 5 s.
     pub crl_timeout: Duration,
+    /// The time for all asking about one artifact, after which nobody is asked any more: whoever signs chooses whom
+    /// to ask. What was asked last still has its own time. It is kept in the [`Evidence`] that is handed on from chain
+    /// to chain.
+    pub artifact_timeout: Duration,
     /// Which addresses may be asked.
     pub addresses: AddressRules,
     /// Where answers are kept between processes; nowhere where it is left out.
@@ -65,6 +74,7 @@ impl Default for FetchOptions {
         Self {
             ocsp_timeout: limits::OCSP_TIMEOUT,
             crl_timeout: limits::CRL_TIMEOUT,
+            artifact_timeout: limits::CRL_TIMEOUT * limits::REVOCATION_TIMEOUTS,
             addresses: AddressRules::default(),
             cache: None,
             user_agent: concat!("notation-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -90,6 +100,7 @@ impl Fetcher {
         issuer: &Certificate,
         known: &Evidence,
         at: UtcDateTime,
+        begun: Instant,
     ) -> Evidence {
         let case = Case { certificate, issuer, at };
         let mut evidence = known.clone();
@@ -103,7 +114,11 @@ impl Fetcher {
                 (evidence, judged) = (with_kept, anew);
                 continue;
             }
-            self.fetch(&case, &wanted, &mut evidence).await;
+            if known.asking + begun.elapsed() < self.options.artifact_timeout {
+                self.fetch(&case, &wanted, &mut evidence).await;
+            } else {
+                self.give_up(&case, &wanted, &mut evidence);
+            }
             judged = case.judge(&evidence);
             fetched.push(wanted);
         }
@@ -171,6 +186,17 @@ impl Fetcher {
         }
     }
 
+    fn give_up(&self, case: &Case<'_>, wanted: &Wanted, evidence: &mut Evidence) {
+        let spent = self.options.artifact_timeout;
+        let message = format!("not asked any more, after {spent:?} of asking for one artifact");
+        let answer = Err(FetchFailure::new(FetchFailureKind::Timeout, message));
+        let (url, now) = (wanted.url.as_str(), (self.clock)());
+        match wanted.method {
+            Method::Ocsp => evidence.ocsp.push(case.ocsp_evidence(url, now, answer)),
+            _ => evidence.crls.push(CrlEvidence::new(url, now, answer)),
+        }
+    }
+
     /// Keeps what was fetched and turned out to be of use.
     fn keep(
         &self,
@@ -228,11 +254,14 @@ impl RevocationSource for Fetcher {
         Box::pin(async move {
             let certificates = chain.certificates();
             let pairs = certificates.iter().zip(certificates.iter().skip(1));
-            let known = &*evidence;
-            let asked = pairs.map(|(one, issuer)| self.collect_one(one, issuer, known, at));
+            let (known, begun) = (&*evidence, Instant::now());
+            let asked = pairs.map(|(one, issuer)| self.collect_one(one, issuer, known, at, begun));
             let found = join_all(asked).await;
             found.into_iter().for_each(|found| evidence.merge(found));
         })
+            if before != (evidence.crls.len(), evidence.ocsp.len()) {
+                evidence.asking += begun.elapsed();
+            }
     }
 }
 
@@ -279,9 +308,7 @@ impl Case<'_> {
             evidence.ocsp.iter().any(|one| one.url == *url && one.certificate == fingerprint)
         };
         let urls = self.certificate.ocsp_urls().unwrap_or_default().into_iter();
-        let mut unasked = urls.filter(|url| {
-            Attempt::unasked(Method::Ocsp, url).why == AttemptError::NotAsked && !was_asked(url)
-        });
+        let mut unasked = urls.filter(|url| is_http(url) && !was_asked(url));
         Some(Wanted { method: Method::Ocsp, url: unasked.next()? })
     }
 
@@ -303,13 +330,16 @@ impl Case<'_> {
             evidence.ocsp.push(self.ocsp_evidence(&wanted.url, fetched_at, Ok(base)));
             return Some(urls);
         }
-        match (delta_urls(&base).first(), delta) {
-            (None, None) => {}
-            (Some(url), Some(delta)) => {
+        let named = delta_urls(&base);
+        let mut places = named.iter().filter(|url| is_http(url));
+        match (places.next(), places.next(), delta) {
+            (None, _, None) if named.is_empty() => {}
+            (Some(url), None, Some(delta)) => {
                 evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
                 urls.push(url.clone());
             }
-            // One without the other may be as old as the day on which it was fetched.
+            // One without the other may be as old as the day on which it was fetched; and of several places, nobody
+            // can tell which one the delta CRL is from.
             _ => return None,
         }
         evidence.crls.push(CrlEvidence::new(&wanted.url, fetched_at, Ok(base)));
