@@ -397,7 +397,8 @@ impl fmt::Display for Sources<'_> {
         let asked = self.0.timestamp.iter().flat_map(|timestamp| &timestamp.revocation);
         let asked = asked.chain(&self.0.revocation);
         for certificate in asked.filter(|one| one.names_source()) {
-            let lines = RevocationLines(certificate).to_string().replace('\n', "\n  ");
+            let lines =
+                RevocationLines { certificate, at: self.0.at }.to_string().replace('\n', "\n  ");
             write!(f, "\n  revocation: {lines}")?;
         }
         Ok(())

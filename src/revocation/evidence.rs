@@ -75,6 +75,8 @@ pub enum FetchFailureKind {
     NotAllowed,
     /// An answer of another type, HTML for example.
     Unreadable,
+    /// An answer that was given as evidence, and is older than its user allows.
+    TooOld,
 }
 
 impl Evidence {
@@ -140,11 +142,11 @@ impl FetchFailure {
 
 impl FetchFailureKind {
     /// Whether asking again later may help: nobody was there, or a server that says that it is unwell
-    /// (408, 429 and 5xx).
+    /// (408, 429 and 5xx), or nobody was asked because evidence was given.
     #[must_use]
     pub const fn is_unreachable(self) -> bool {
         match self {
-            Self::Unreachable | Self::Timeout => true,
+            Self::Unreachable | Self::Timeout | Self::TooOld => true,
             Self::Status(status) => matches!(status, 408 | 429 | 500..=599),
             Self::TooLarge | Self::NotAllowed | Self::Unreadable => false,
         }
@@ -160,6 +162,7 @@ impl fmt::Display for FetchFailureKind {
             Self::TooLarge => f.write_str("answer is too large"),
             Self::NotAllowed => f.write_str("address is not allowed"),
             Self::Unreadable => f.write_str("answer is of another type"),
+            Self::TooOld => f.write_str("evidence does not count"),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! { "version": 1,
 //!   "crls": [ { "url": TEXT, "isFile": true?, "fetchedAt": TIME, "der": BASE64 } | { …, "failure": FAILURE } ],
 //!   "ocsp": [ { "url": TEXT, "fetchedAt": TIME, "certificate": HEX, "nonce": BASE64?, "der": BASE64 } | … ] }
-//! FAILURE = { "kind": unreachable | timeout | status | tooLarge | notAllowed | unreadable, "status": NUMBER?,
+//! FAILURE = { "kind": unreachable | timeout | status | tooLarge | notAllowed | unreadable | tooOld, "status": NUMBER?,
 //!             "message": TEXT }
 //! ```
 
@@ -179,6 +179,7 @@ impl Failure {
             Kind::TooLarge => ("tooLarge", None),
             Kind::NotAllowed => ("notAllowed", None),
             Kind::Unreadable => ("unreadable", None),
+            Kind::TooOld => ("tooOld", None),
         };
         Self { kind: kind.to_owned(), status, message: failure.message.clone() }
     }
@@ -191,6 +192,7 @@ impl Failure {
             ("tooLarge", None) => Kind::TooLarge,
             ("notAllowed", None) => Kind::NotAllowed,
             ("unreadable", None) => Kind::Unreadable,
+            ("tooOld", None) => Kind::TooOld,
             _ => return Err(E::custom(format!("failure {:?} is not known", self.kind))),
         };
         Ok(FetchFailure::new(kind, self.message.as_str()))
@@ -224,6 +226,7 @@ mod tests {
             Kind::TooLarge,
             Kind::NotAllowed,
             Kind::Unreadable,
+            Kind::TooOld,
         ] {
             let failure = FetchFailure::new(kind, "what was seen");
             evidence.crls.push(CrlEvidence::new("http://a/", at, Err(failure)));

@@ -323,7 +323,11 @@ impl Lists<'_> {
             Crl::parse(der).is_ok_and(|crl| crl.is_of(self.issuer) && crl.is_delta() == delta)
         };
         let files = self.evidence.crls.iter().filter(|answer| answer.is_file);
-        files.filter(move |file| file.answer.as_ref().is_ok_and(|der| is_of_issuer(der)))
+        files.filter(move |file| match &file.answer {
+            Ok(der) => is_of_issuer(der),
+            // Whose it was is not known any more, and that it does not count is told.
+            Err(_) => !delta,
+        })
     }
 
     /// Whether the certificate's issuer signs the CRL of the point.

@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use time::Duration;
+use time::{Duration, UtcDateTime};
 
 use super::{Desk, json_of, rfc3339};
 use crate::support::{
@@ -317,7 +317,25 @@ fn evidence_that_is_too_old_does_not_count_and_that_is_said() {
     };
     verify("3h").expect_status(0);
     let old = verify("1h").expect_status(6);
-    assert!(old.stderr.contains("warning: evidence of issuing.crl is of "), "{}", old.stderr);
+    let written = rfc3339(
+        UtcDateTime::from(fs::metadata(desk.path("issuing.crl")).unwrap().modified().unwrap())
+            .replace_nanosecond(0)
+            .unwrap(),
+    );
+    let told = format!("it is of {written}, over 3600s old or from the future");
+    assert!(
+        old.stderr.contains(&format!("warning: evidence of issuing.crl does not count: {told}\n")),
+        "{}",
+        old.stderr
+    );
+    let attempt = format!("\n    CRL issuing.crl: evidence does not count: {told}");
+    assert!(old.stdout.contains(&attempt), "{}", old.stdout);
+    // Its age is what it was at the time of the verdict.
+    let at = rfc3339(desk.ca.at - Duration::hours(1));
+    let words = ["--evidence", "issuing.crl", "--max-evidence-age", "90m", "--at", &at];
+    let then = desk.verify(&[&words[..], &["--offline"]].concat()).expect_status(0).stdout;
+    let of = rfc3339(desk.ca.crl().this_update);
+    assert!(then.ends_with(&format!("CRL issuing.crl, of {of}, fetched {written}\n")), "{then}");
     desk.verify(&["--offline", "--max-evidence-age", "1h"]).expect_status(2);
 
     // What was fetched is as old as its answers, whatever the file's time.
@@ -329,7 +347,12 @@ fn evidence_that_is_too_old_does_not_count_and_that_is_said() {
         serde_json::from_slice(&fs::read(desk.path("evidence.json")).unwrap()).unwrap();
     document["crls"][0]["fetchedAt"] = rfc3339(desk.ca.at - Duration::hours(2)).into();
     desk.write("evidence.json", document.to_string().as_bytes());
-    verify().expect_status(6);
+    let old = verify().expect_status(6).stdout;
+    let told = format!("CRL {}: evidence does not count: it is of ", desk.ca.url(CRL));
+    assert!(old.contains(&told), "{old}");
+    // Where somebody can be asked, it is no reason not to.
+    let online = ["--evidence", "evidence.json", "--max-evidence-age", "1h"];
+    desk.verify(&online).expect_status(0);
 }
 
 #[test]

@@ -242,7 +242,17 @@ fn a_signature_that_was_made_before_the_key_was_lost_stays_good_by_its_timestamp
     let verify = || scene.desk.verify(&["--no-revocation-cache"]);
     list(ca.at + Duration::hours(1));
     let verified = verify().expect_status(0).stdout;
-    assert!(verified.contains("revocation: good: CN=leaf,"), "{verified}");
+    let since = rfc3339(ca.at + Duration::hours(1));
+    let told = format!(
+        "revocation: good: CN=leaf,O=Test,ST=WA,C=US, listed as revoked (keyCompromise) at {}, \
+         not to be relied on since {since}, and signed before\n",
+        rfc3339(ca.at - Duration::DAY)
+    );
+    assert!(verified.contains(&told), "{verified}");
+    let (report, _) = scene.desk.report(&["--no-revocation-cache"]);
+    let leaf = &report["signatures"][0]["outcome"]["revocation"][0];
+    assert_eq!((&leaf["status"], &leaf["reason"]), (&json!("good"), &json!("keyCompromise")));
+    assert_eq!((&leaf["invalidityDate"], leaf["revokedAt"].is_string()), (&json!(since), true));
     list(ca.at - Duration::hours(1));
     verify().expect_status(3);
     ca.put_crl(CRL, &ca.crl().revoke(ca.leaf(), Some(1)));

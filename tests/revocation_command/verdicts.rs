@@ -5,12 +5,17 @@ use std::{fs, thread};
 use notation_sdk::revocation::Method::{self, Crl, Ocsp};
 use serde_json::json;
 use tempfile::TempDir;
+use time::{Duration, UtcDateTime};
 
-use super::{Desk, rfc3339};
-use crate::support::{
-    fake_ca::{CRL, FakeCa, OCSP, Pointers},
-    fake_http::{Answer, FakeHttp},
-    revocation_fault::Fault,
+use super::{Desk, SCOPE, rfc3339};
+use crate::{
+    documentation::{install, shell},
+    support::{
+        fake_ca::{CRL, FakeCa, OCSP, Pointers},
+        fake_http::{Answer, FakeHttp},
+        revocation::TestCrl,
+        revocation_fault::Fault,
+    },
 };
 
 /// A signed layout, with a CA that answers by both.
@@ -241,4 +246,22 @@ fn a_replay_knows_of_each_signature_what_was_known_when_it_was_judged() {
     ca.put_crl("/b.crl", &ca.crl().revoke(&first, Some(1)));
     let text = assert_replayed(&desk, &["-m", "build=7"], 0);
     assert!(text.contains("user metadata failed") && text.contains("signed by CN=b,"), "{text}");
+}
+
+#[test]
+fn an_answer_that_came_after_the_command_was_begun_is_not_of_the_future() {
+    let ca = FakeCa::with_leaf(Pointers { ocsp: &[], crl: &[&[CRL]] });
+    let desk = Desk::new(ca);
+    install(desk.home.path());
+    let begun = UtcDateTime::now().replace_nanosecond(0).unwrap();
+    // A clock may be five minutes ahead.
+    let this_update = begun + Duration::minutes(5) + Duration::seconds(2);
+    let next_update = Some(this_update + Duration::DAY);
+    desk.ca.put_crl(CRL, &TestCrl { this_update, next_update, ..desk.ca.crl() });
+    let script = format!(
+        "export XDG_CONFIG_HOME=\"$PWD/config\"\ntar -C '{}' -cf app.tar .\n\
+         (sleep 3; cat app.tar) | notation-kms verify --oci-layout - --scope {SCOPE}",
+        desk.layout.path().display()
+    );
+    shell(desk.home.path(), &script).expect_status(0);
 }

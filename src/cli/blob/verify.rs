@@ -61,8 +61,9 @@ impl Args {
         let OpenStores { anchors, problems } = self.stores.read(statement)?;
         report.store_problems = problems;
         let revocation = self.revocation.open()?;
-        report.judged_at(revocation.at, revocation.is_at_given);
-        if let Some(skipped) = Accepted::by_skipping(statement, revocation.at) {
+        let at = revocation.at();
+        report.judged_at(at, revocation.is_at_given());
+        if let Some(skipped) = Accepted::by_skipping(statement, at) {
             report.accept(skipped, SignatureRow::default());
             return report.conclude(self.output.format);
         }
@@ -79,7 +80,10 @@ impl Args {
         artifact.media_type.clone_from(&self.media_type);
         artifact.user_metadata = user_metadata;
         let row = SignatureRow::detached(&envelope);
-        let verifier = Verifier::new(statement, &anchors, revocation.revocation(), revocation.at);
+        // A large file takes a while to be digested.
+        let at = revocation.at();
+        report.judged_at(at, revocation.is_at_given());
+        let verifier = Verifier::new(statement, &anchors, revocation.revocation(), at);
         let mut evidence = Evidence::new();
         match block_on(verifier.evaluate(&envelope, &artifact, &mut evidence))? {
             Ok(accepted) => report.accept(accepted, row),

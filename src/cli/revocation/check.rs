@@ -14,7 +14,9 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    revocation::{CertificateRevocation, Evidence, RevocationStatus, SigningTime, judge},
+    revocation::{
+        CertificateRevocation, Evidence, Listed, RevocationStatus, SigningTime, Source, judge,
+    },
     verify::Revocation,
     x509::Rfc3339,
 };
@@ -48,13 +50,14 @@ impl Args {
         let chain = args::read_chain(&self.chain)?.chain;
         chain.verify_links().map_err(|error| Failure::new(Exit::Usage, error))?;
         let open = self.revocation.open()?;
+        let at = open.at();
         let mut evidence = Evidence::new();
         match open.revocation() {
             Revocation::Offline(known) => evidence.merge(known.clone()),
-            Revocation::Fetch(source) => block_on(source.collect(&chain, &mut evidence, open.at))?,
+            Revocation::Fetch(source) => block_on(source.collect(&chain, &mut evidence, at))?,
         }
-        let certificates = judge(&chain, &evidence, open.at, SigningTime::Unknown);
-        let report = Report { at: open.at, certificates };
+        let certificates = judge(&chain, &evidence, at, SigningTime::Unknown);
+        let report = Report { at, certificates };
         output::data(self.output.format, &report)?;
         report.conclude()
     }
@@ -78,25 +81,48 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, one) in self.certificates.iter().enumerate() {
             let end = if i == 0 { "" } else { "\n" };
-            write!(f, "{end}{}", RevocationLines(one))?;
+            write!(f, "{end}{}", RevocationLines { certificate: one, at: self.at })?;
         }
         Ok(())
     }
 }
 
-/// A certificate and its verdict: one line, and one for each source that gave none.
-pub(in crate::cli) struct RevocationLines<'a>(pub(in crate::cli) &'a CertificateRevocation);
+/// A certificate and its verdict: one line, and one for each source.
+pub(in crate::cli) struct RevocationLines<'a> {
+    pub(in crate::cli) certificate: &'a CertificateRevocation,
+    /// The time of the verdict.
+    pub(in crate::cli) at: UtcDateTime,
+}
+
+/// A source that was relied on. When it was fetched is told where that was before this verdict.
+struct SourceLine<'a>(&'a Source, UtcDateTime);
+
+impl fmt::Display for SourceLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Source { method, url, this_update, fetched_at, .. }, at) = self;
+        write!(f, "\n  {method} {url}, of {}", Rfc3339(*this_update))?;
+        if fetched_at < at {
+            write!(f, ", fetched {}", Rfc3339(*fetched_at))?;
+        }
+        Ok(())
+    }
+}
 
 impl fmt::Display for RevocationLines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let subject = &self.0.subject;
-        let mut attempts = self.0.passed_over.as_slice();
-        match &self.0.status {
-            RevocationStatus::Good { sources, .. } => {
+        let Self { certificate, at: judged_at } = *self;
+        let subject = &certificate.subject;
+        let mut attempts = certificate.passed_over.as_slice();
+        match &certificate.status {
+            RevocationStatus::Good { sources, listed } => {
                 write!(f, "good: {subject}")?;
+                if let Some(Listed { reason, at, invalidity_date, .. }) = listed {
+                    let (at, since) = (Rfc3339(*at), Rfc3339(*invalidity_date));
+                    write!(f, ", listed as revoked ({reason}) at {at}")?;
+                    write!(f, ", not to be relied on since {since}, and signed before")?;
+                }
                 for source in sources {
-                    let (method, url, time) = (source.method, &source.url, source.this_update);
-                    write!(f, "\n  {method} {url}, of {}", Rfc3339(time))?;
+                    SourceLine(source, judged_at).fmt(f)?;
                 }
             }
             RevocationStatus::Revoked { source, reason, at, invalidity_date } => {
@@ -104,8 +130,7 @@ impl fmt::Display for RevocationLines<'_> {
                 if let Some(date) = invalidity_date {
                     write!(f, ", not to be relied on since {}", Rfc3339(*date))?;
                 }
-                let (method, url, time) = (source.method, &source.url, source.this_update);
-                write!(f, "\n  {method} {url}, of {}", Rfc3339(time))?;
+                SourceLine(source, judged_at).fmt(f)?;
             }
             RevocationStatus::Unknown { attempts: tried } => {
                 attempts = tried;

@@ -14,16 +14,16 @@ use crate::{
         output,
     },
     fs, limits,
-    revocation::{CrlEvidence, Evidence, crls_of_file},
+    revocation::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, crls_of_file},
     verify::Record,
     x509::Rfc3339,
 };
 
-/// Reads files and folders. What is older than `max_age` is left out, and said.
+/// Reads files and folders. What is older than `max_age` at that time does not count, and says so.
 pub(super) fn read(
     paths: &[PathBuf],
     max_age: Option<Duration>,
-    now: UtcDateTime,
+    at: UtcDateTime,
 ) -> Result<Evidence, Failure> {
     let mut evidence = Evidence::new();
     for path in paths {
@@ -36,22 +36,34 @@ pub(super) fn read(
         }
     }
     if let Some(max_age) = max_age {
-        evidence.crls.retain(|crl| is_young(&crl.url, crl.fetched_at, max_age, now));
-        evidence.ocsp.retain(|one| is_young(&one.url, one.fetched_at, max_age, now));
+        for crl in &mut evidence.crls {
+            check_age(&crl.url, crl.fetched_at, &mut crl.answer, max_age, at);
+        }
+        for one in &mut evidence.ocsp {
+            check_age(&one.url, one.fetched_at, &mut one.answer, max_age, at);
+        }
     }
     Ok(evidence)
 }
 
-fn is_young(url: &str, fetched_at: UtcDateTime, max_age: Duration, now: UtcDateTime) -> bool {
+/// Puts the reason in the place of an answer that is too old.
+fn check_age(
+    url: &str,
+    fetched_at: UtcDateTime,
+    answer: &mut Result<Vec<u8>, FetchFailure>,
+    max_age: Duration,
+    at: UtcDateTime,
+) {
     // What says that it is from the future does not say how old it is.
-    let is_young = fetched_at <= now && now - fetched_at <= max_age;
-    if !is_young {
-        output::note(&format!(
-            "warning: evidence of {url} is of {}, over {max_age:?} old or from the future, and does not count",
-            Rfc3339(fetched_at)
-        ));
+    if fetched_at <= at && at - fetched_at <= max_age {
+        return;
     }
-    is_young
+    let of = Rfc3339(fetched_at);
+    let why = format!("it is of {of}, over {max_age:?} old or from the future");
+    output::note(&format!("warning: evidence of {url} does not count: {why}"));
+    if answer.is_ok() {
+        *answer = Err(FetchFailure::new(FetchFailureKind::TooOld, why));
+    }
 }
 
 /// The files of a folder, by name. What begins with a dot is nobody's evidence.

@@ -85,12 +85,11 @@ pub(super) struct FetchArgs {
     crl_timeout: Duration,
 }
 
-/// The time of a verdict, and what is known of revocation.
+/// The time of verdicts, and what is known of revocation.
 #[derive(Debug)]
 pub(super) struct OpenRevocation {
-    pub(super) at: UtcDateTime,
-    /// Whether the time is one that was asked for.
-    pub(super) is_at_given: bool,
+    /// The time that was asked for.
+    at: Option<UtcDateTime>,
     source: Source,
 }
 
@@ -102,17 +101,15 @@ enum Source {
 
 impl RevocationArgs {
     pub(super) fn open(&self) -> Result<OpenRevocation, Failure> {
-        let evidence = evidence::read(&self.evidence, self.max_evidence_age, config::now())?;
+        let at = self.at.unwrap_or_else(config::now);
+        let evidence = evidence::read(&self.evidence, self.max_evidence_age, at)?;
         let source = if self.offline {
             Source::Offline(evidence)
         } else {
             let fetcher = self.fetch.fetcher(self.cache()?)?;
             Source::Fetch(Box::new(Known { evidence, fetcher }))
         };
-        // Times are told and recorded in whole seconds, and a verdict has to hold for the time that is told.
-        let at = self.at.unwrap_or_else(config::now);
-        let at = at.replace_nanosecond(0).unwrap_or(at);
-        Ok(OpenRevocation { at, is_at_given: self.at.is_some(), source })
+        Ok(OpenRevocation { at: self.at, source })
     }
 
     fn cache(&self) -> Result<Option<RevocationCache>, Failure> {
@@ -122,14 +119,14 @@ impl RevocationArgs {
         }
     }
 }
-        let one = self.ocsp_timeout.max(self.crl_timeout);
 
 impl FetchArgs {
     fn fetcher(&self, cache: Option<RevocationCache>) -> Result<Fetcher, Failure> {
-            artifact_timeout: one.saturating_mul(limits::REVOCATION_TIMEOUTS),
+        let one = self.ocsp_timeout.max(self.crl_timeout);
         let options = FetchOptions {
             ocsp_timeout: self.ocsp_timeout,
             crl_timeout: self.crl_timeout,
+            artifact_timeout: one.saturating_mul(limits::REVOCATION_TIMEOUTS),
             cache,
             user_agent: SIGNING_AGENT.to_owned(),
             ..FetchOptions::default()
@@ -139,6 +136,18 @@ impl FetchArgs {
 }
 
 impl OpenRevocation {
+    /// The time of the verdict that is made next. In a long run, answers come that are younger than its beginning.
+    pub(super) fn at(&self) -> UtcDateTime {
+        let at = self.at.unwrap_or_else(config::now);
+        // Times are told and recorded in whole seconds, and a verdict has to hold for the time that is told.
+        at.replace_nanosecond(0).unwrap_or(at)
+    }
+
+    /// Whether the time is one that was asked for.
+    pub(super) const fn is_at_given(&self) -> bool {
+        self.at.is_some()
+    }
+
     pub(super) fn revocation(&self) -> Revocation<'_> {
         match &self.source {
             Source::Offline(evidence) => Revocation::Offline(evidence),

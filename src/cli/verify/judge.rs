@@ -130,13 +130,10 @@ impl<'a> Judge<'a> {
         let mut report =
             Report::new(artifact, statement).of(&artifact.descriptor.digest).under(scope);
         report.store_problems.clone_from(&stores.problems);
-        report.judged_at(self.revocation.at, self.revocation.is_at_given);
-        let mut verifier = Verifier::new(
-            statement,
-            &stores.anchors,
-            self.revocation.revocation(),
-            self.revocation.at,
-        );
+        let at = self.revocation.at();
+        report.judged_at(at, self.revocation.is_at_given());
+        let mut verifier =
+            Verifier::new(statement, &stores.anchors, self.revocation.revocation(), at);
         verifier.max_signatures = self.checks.max.get();
         verifier.user_metadata.clone_from(&self.user_metadata);
         match record {
@@ -210,7 +207,7 @@ impl<'a> Judge<'a> {
             Record::new(&self.file.bytes, &statement.name, &artifact.descriptor, at, repository)?;
         record.reference = artifact.to_string();
         record.scope = scope.to_string();
-        record.at_given = self.revocation.is_at_given;
+        record.at_given = self.revocation.is_at_given();
         record.max_signatures = verifier.max_signatures;
         record.user_metadata.clone_from(&verifier.user_metadata);
         record.set_anchors(statement.trust_stores(), verifier.anchors);

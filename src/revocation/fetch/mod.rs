@@ -257,11 +257,12 @@ impl RevocationSource for Fetcher {
             let (known, begun) = (&*evidence, Instant::now());
             let asked = pairs.map(|(one, issuer)| self.collect_one(one, issuer, known, at, begun));
             let found = join_all(asked).await;
+            let before = (evidence.crls.len(), evidence.ocsp.len());
             found.into_iter().for_each(|found| evidence.merge(found));
-        })
             if before != (evidence.crls.len(), evidence.ocsp.len()) {
                 evidence.asking += begun.elapsed();
             }
+        })
     }
 }
 
