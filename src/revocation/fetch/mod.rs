@@ -110,8 +110,8 @@ impl Fetcher {
         let mut judged = case.judge(&evidence);
         for _ in 0..limits::REVOCATION_ROUNDS {
             let Some(wanted) = case.wanted(&judged, &evidence) else { break };
-            if let Some((with_kept, anew)) = self.with_kept(&case, &wanted, &evidence) {
-                (evidence, judged) = (with_kept, anew);
+            if let Some(anew) = self.with_kept(&case, &wanted, &mut evidence) {
+                judged = anew;
                 continue;
             }
             if known.asking + begun.elapsed() < self.options.artifact_timeout {
@@ -127,20 +127,23 @@ impl Fetcher {
         evidence
     }
 
-    /// The evidence with an answer that was kept, and what judging makes of that; `None` where there is none that
-    /// it can rely on. Another process may have kept a newer one on disk than this one has in memory.
+    /// What judging makes of the evidence with an answer that was kept; `None` where there is none that it can rely
+    /// on. Another process may have kept a newer one on disk than this one has in memory.
     fn with_kept(
         &self,
         case: &Case<'_>,
         wanted: &Wanted,
-        evidence: &Evidence,
-    ) -> Option<(Evidence, CertificateRevocation)> {
+        evidence: &mut Evidence,
+    ) -> Option<CertificateRevocation> {
         let places = [Place::Memory, Place::Disk].into_iter();
         places.filter_map(|place| self.kept(case, wanted, place)).find_map(|kept| {
-            let mut evidence = evidence.clone();
-            let urls = case.add(wanted, kept, &mut evidence)?;
-            let judged = case.judge(&evidence);
-            urls.iter().all(|url| relies_on(&judged, url)).then_some((evidence, judged))
+            let (crls, ocsp) = (evidence.crls.len(), evidence.ocsp.len());
+            let judged = case.judge_with(wanted, kept, evidence);
+            if judged.is_none() {
+                evidence.crls.truncate(crls);
+                evidence.ocsp.truncate(ocsp);
+            }
+            judged
         })
     }
 
@@ -318,33 +321,34 @@ impl Case<'_> {
         judge_certificate(certificate, issuer, evidence, at, SigningTime::Unknown)
     }
 
-    /// Adds what was kept, and gives the URLs that it is of; `None` where it is not all that belongs together.
-    fn add(
+    /// Adds what was kept, and judges by it; `None` where judging cannot rely on all of it.
+    fn judge_with(
         &self,
         wanted: &Wanted,
         kept: CachedCrl,
         evidence: &mut Evidence,
-    ) -> Option<Vec<String>> {
+    ) -> Option<CertificateRevocation> {
         let CachedCrl { base, delta, fetched_at } = kept;
-        let mut urls = vec![wanted.url.clone()];
+        let url = wanted.url.as_str();
         if wanted.method == Method::Ocsp {
-            evidence.ocsp.push(self.ocsp_evidence(&wanted.url, fetched_at, Ok(base)));
-            return Some(urls);
+            evidence.ocsp.push(self.ocsp_evidence(url, fetched_at, Ok(base)));
+            return Some(self.judge(evidence)).filter(|judged| relies_on(judged, url));
         }
+        let Some(delta) = delta else {
+            evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(base.clone())));
+            let judged = self.judge(evidence);
+            // One that names a delta CRL and waits for it may be as old as the day on which it was fetched.
+            let is_alone = waits_for_delta(&judged) && !delta_urls(&base).is_empty();
+            return (relies_on(&judged, url) && !is_alone).then_some(judged);
+        };
+        // Of several places, nobody can tell which one the delta CRL is from.
         let named = delta_urls(&base);
         let mut places = named.iter().filter(|url| is_http(url));
-        match (places.next(), places.next(), delta) {
-            (None, _, None) if named.is_empty() => {}
-            (Some(url), None, Some(delta)) => {
-                evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(delta)));
-                urls.push(url.clone());
-            }
-            // One without the other may be as old as the day on which it was fetched; and of several places, nobody
-            // can tell which one the delta CRL is from.
-            _ => return None,
-        }
-        evidence.crls.push(CrlEvidence::new(&wanted.url, fetched_at, Ok(base)));
-        Some(urls)
+        let (Some(place), None) = (places.next(), places.next()) else { return None };
+        evidence.crls.push(CrlEvidence::new(place, fetched_at, Ok(delta)));
+        evidence.crls.push(CrlEvidence::new(url, fetched_at, Ok(base)));
+        let judged = self.judge(evidence);
+        (relies_on(&judged, url) && relies_on(&judged, place)).then_some(judged)
     }
 
     fn ocsp_evidence(
@@ -363,6 +367,16 @@ fn relies_on(judged: &CertificateRevocation, url: &str) -> bool {
         RevocationStatus::Unknown { attempts } => !is_rejected(attempts, url),
         _ => !is_rejected(&judged.passed_over, url),
     }
+}
+
+fn waits_for_delta(judged: &CertificateRevocation) -> bool {
+    let RevocationStatus::Unknown { attempts } = &judged.status else { return false };
+    attempts.iter().any(|attempt| match &attempt.why {
+        AttemptError::Ocsp(OcspError::ResponderUnchecked { attempts, .. }) => {
+            attempts.iter().any(|attempt| attempt.method == Method::DeltaCrl)
+        }
+        _ => attempt.method == Method::DeltaCrl,
+    })
 }
 
 /// The first source that nobody has asked, also one that another answer depends on.
