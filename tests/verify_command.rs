@@ -282,7 +282,32 @@ fn a_recorded_verdict_is_given_again_byte_for_byte_from_the_record_alone() {
         assert!(text.contains(&format!("layout@{}", quickstart.digest)), "{text}");
         fs::remove_file(quickstart.path("record.json")).unwrap();
     }
-    replay(&["--offline"]).expect_status(2);
+}
+
+#[test]
+fn a_replay_takes_no_option_that_a_record_has_settled() {
+    let help = Run::notation_kms().args(["verify", "--help"]).finish().expect_status(0).stdout;
+    let options: Vec<_> = help
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-'))
+        .filter_map(|line| line.split_once("--")?.1.split_whitespace().next())
+        .filter(|name| !["help", "version", "output", "replay", "record"].contains(name))
+        .collect();
+    assert!(options.len() > 15, "{options:?}");
+    let values = ["", "1", "1h", "a=b", "2026-11-23T12:00:00Z", "registry.example/app"];
+    for option in options {
+        let refused = values.iter().any(|value| {
+            let given = if value.is_empty() {
+                "--".to_owned() + option
+            } else {
+                format!("--{option}={value}")
+            };
+            let words = ["verify", "--replay", "record.json", &given];
+            let finished = Run::notation_kms().args(words).finish().expect_status(2);
+            finished.stderr.contains("cannot be used with")
+        });
+        assert!(refused, "--{option}");
+    }
 }
 
 #[test]

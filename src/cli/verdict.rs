@@ -237,10 +237,14 @@ impl Report {
             Accepted::Skipped(_) => Conclusion::Skipped,
         };
         if let Accepted::Verified(verified) = &accepted {
-            let made = verified.content.attributes().signing_time;
-            if made > verified.outcome.at {
+            let timestamp = verified.outcome.timestamp.as_ref().map(|timestamp| timestamp.earliest);
+            for (who, made) in [
+                ("signature", Some(verified.content.attributes().signing_time)),
+                ("timestamp", timestamp),
+            ] {
+                let Some(made) = made.filter(|made| *made > verified.outcome.at) else { continue };
                 output::note(&format!(
-                    "warning: the signature says that it is of {}: it was not made yet at {}",
+                    "warning: the {who} says that it is of {}: it was not made yet at {}",
                     Rfc3339(made),
                     self.at
                 ));

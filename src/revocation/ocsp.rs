@@ -268,6 +268,9 @@ impl<'a> SingleResponse<'a> {
         let next_update =
             next_update.map(|time| Reader::whole(time, tag::GENERALIZED_TIME)).transpose()?;
         let next_update = next_update.map(asn1::generalized_time).transpose()?;
+        if next_update.is_some_and(|next_update| next_update < this_update) {
+            return Err(Malformed);
+        }
         let extensions = extensions(&mut reader)?;
         reader.finish()?;
         if let SingleStatus::Revoked(entry) = &mut status {

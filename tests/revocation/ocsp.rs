@@ -522,6 +522,12 @@ fn a_response_of_another_version_or_form_is_not_read() {
     };
     answer(|answer| answer.status = implicit(0, &[0])).assert_unknown(told);
     answer(|answer| answer.status = implicit(3, &[])).assert_unknown(told);
+    // Within what a clock may be ahead.
+    answer(|answer| {
+        answer.this_update = NOW + Duration::minutes(4);
+        answer.next_update = Some(NOW + Duration::minutes(2));
+    })
+    .assert_unknown(told);
     answer(|answer| answer.id = sequence(&[])).assert_unknown(told);
     with(|scene| {
         let mut response = scene.response(&scene.good());

@@ -129,11 +129,14 @@ fn what_was_fetched_is_enough_where_nobody_can_be_asked() {
 #[test]
 fn what_an_artifacts_signers_name_is_fetched_for_it() {
     let mut desk = both();
-    desk.sign(&[]).expect_status(0);
+    desk.sign(&["--force"]).expect_status(0);
     let layout = desk.layout.reference();
     let fetch = ["revocation", "fetch", "--oci-layout", &layout, "--to", "evidence.json"];
     let fetched = desk.run(&fetch).expect_status(0);
     assert_eq!(fetched.stdout, "evidence.json: 0 CRLs and 1 OCSP responses\n");
+    let one = [&fetch[..], &["--force", "--max-signatures", "1"]].concat();
+    let cut = desk.run(&one).expect_status(0).stderr;
+    assert!(cut.contains("warning: 2 signatures, and 1 are looked at"), "{cut}");
     desk.ca.stop();
     desk.verify(&["--offline", "--evidence", "evidence.json"]).expect_status(0);
     desk.run(&["revocation", "fetch", "none.pem", "--to", "other.json"]).expect_status(2);

@@ -1,6 +1,11 @@
 //! Signatures with a timestamp: made by `sign`, and good for longer than their certificates.
 
-use notation_sdk::{algorithm::KeySpec, testing::validity};
+use std::fs;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use notation_sdk::{
+    algorithm::KeySpec, envelope::Envelope, testing::validity, timestamp::TimestampToken,
+};
 use serde_json::json;
 use time::{Duration, UtcDateTime};
 
@@ -97,7 +102,11 @@ fn a_time_at_which_a_signature_was_not_made_yet_is_told() {
     scene.sign("jws");
     let before = rfc3339(scene.desk.ca.at - Duration::minutes(30));
     let judged = scene.desk.verify(&["--at", &before]).expect_status(0);
-    assert!(judged.stderr.contains("was not made yet at"), "{}", judged.stderr);
+    for who in ["signature", "timestamp"] {
+        let told = format!("warning: the {who} says that it is of ");
+        assert!(judged.stderr.contains(&told), "{}", judged.stderr);
+    }
+    assert_eq!(judged.stderr.matches(&format!("was not made yet at {before}\n")).count(), 2);
     let now = scene.desk.verify(&[]).expect_status(0);
     assert_eq!(now.stderr, "");
 }
@@ -261,4 +270,76 @@ fn a_signature_that_was_made_before_the_key_was_lost_stays_good_by_its_timestamp
     list(ca.at + Duration::hours(1));
     scene.desk.policy("strict");
     verify().expect_status(3);
+}
+
+/// Shows that an envelope has a timestamp of the authority.
+#[track_caller]
+fn assert_timestamped(scene: &Scene, envelope: &[u8]) {
+    let envelope = Envelope::parse_any(envelope).unwrap();
+    let content = envelope.dangerous_unverified();
+    let token = content.unsigned_attributes().timestamp.as_deref().unwrap();
+    let token = TimestampToken::parse(token).unwrap();
+    token.verify(content.signature(), &scene.tsa.tsa.pki.roots()).unwrap();
+}
+
+#[test]
+fn a_file_s_signature_is_timestamped() {
+    let Some(scene) = Scene::or_skip() else { return };
+    let id = format!("file://{}", scene.desk.path("signing.key").display());
+    scene.desk.write("tool", b"content");
+    let words = ["blob", "sign", "tool", "--id", &id, "--cert-chain", "chain.pem"];
+    let options = scene.options();
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    scene.desk.run(&[&words[..], &options].concat()).expect_status(0);
+    assert_timestamped(&scene, &fs::read(scene.desk.path("tool.jws.sig")).unwrap());
+    // Nothing is written where there is no timestamp.
+    fs::remove_file(scene.desk.path("tool.jws.sig")).unwrap();
+    let gone = ["--timestamp-url", "http://127.0.0.1:1/", options[2], options[3]];
+    scene.desk.run(&[&words[..], &gone].concat()).expect_status(6);
+    assert!(!scene.desk.path("tool.jws.sig").exists());
+}
+
+#[test]
+fn an_authority_is_asked_by_the_proxy_that_the_environment_names() {
+    let Some(scene) = Scene::or_skip() else { return };
+    let id = format!("file://{}", scene.desk.path("signing.key").display());
+    let (layout, root) =
+        (scene.desk.layout.reference(), scene.tsa.tsa.root().display().to_string());
+    let words = ["sign", "--oci-layout", &layout, "--id", &id, "--cert-chain", "chain.pem"];
+    let timestamp = ["--timestamp-root-cert", &root, "--timestamp-url", "http://tsa.invalid/"];
+    let sign = |excepted: &str| {
+        let run = scene.desk.command(&[&words[..], &timestamp].concat());
+        run.env("HTTP_PROXY", scene.tsa.url()).env("NO_PROXY", excepted).finish()
+    };
+    sign("tsa.invalid").expect_status(6);
+    assert_eq!(scene.tsa.requests(), 0);
+    sign("").expect_status(0);
+    assert_eq!(scene.tsa.requests(), 1);
+    scene.desk.verify(&[]).expect_status(0);
+}
+
+#[test]
+fn the_plugin_timestamps_its_envelopes() {
+    let Some(scene) = Scene::or_skip() else { return };
+    let text = |name: &str| scene.desk.path(name).display().to_string();
+    let payload = json!({ "targetArtifact": {
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "digest": scene.desk.layout.digest(), "size": 397,
+    } });
+    let request = json!({
+        "contractVersion": "1.0",
+        "keyId": format!("file://{}", text("signing.key")),
+        "payloadType": "application/vnd.cncf.notary.payload.v1+json",
+        "signatureEnvelopeType": "application/jose+json",
+        "payload": BASE64_STANDARD.encode(payload.to_string()),
+        "pluginConfig": {
+            "mode": "envelope", "cert-chain": text("chain.pem"), "timestamp-url": scene.tsa.url(),
+            "timestamp-root-cert": scene.tsa.tsa.root().display().to_string(),
+        },
+    });
+    let run = scene.desk.command(&["generate-envelope"]).stdin(request.to_string());
+    let response = json_of(&run.finish().expect_status(0));
+    let envelope = response["signatureEnvelope"].as_str().unwrap();
+    assert_timestamped(&scene, &BASE64_STANDARD.decode(envelope).unwrap());
+    assert_eq!(scene.tsa.requests(), 1);
 }

@@ -3,7 +3,7 @@
 use std::{fs, thread};
 
 use notation_sdk::revocation::Method::{self, Crl, Ocsp};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::{Duration, UtcDateTime};
 
@@ -13,7 +13,7 @@ use crate::{
     support::{
         fake_ca::{CRL, FakeCa, OCSP, Pointers},
         fake_http::{Answer, FakeHttp},
-        revocation::TestCrl,
+        revocation::{TestCrl, entry},
         revocation_fault::Fault,
     },
 };
@@ -264,4 +264,31 @@ fn an_answer_that_came_after_the_command_was_begun_is_not_of_the_future() {
         desk.layout.path().display()
     );
     shell(desk.home.path(), &script).expect_status(0);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_a_cache_that_the_next_run_can_use() {
+    let ca = FakeCa::with_leaf(Pointers { ocsp: &[], crl: &[&[CRL]] });
+    // Large enough that writing it takes a while.
+    let others = (0..40_000).map(|_| entry(&[1, 2, 3, 4], ca.at - Duration::DAY, &[]));
+    ca.put_crl(CRL, &TestCrl { entries: others.collect(), ..ca.crl() });
+    let desk = Desk::new(ca);
+    install(desk.home.path());
+    let layout = desk.layout.reference();
+    let folder = desk.path("cache/notation/crl");
+    for hundredths in 0..30 {
+        let script = format!(
+            "export XDG_CONFIG_HOME=\"$PWD/config\" XDG_CACHE_HOME=\"$PWD/cache\"\n\
+             notation-kms verify --oci-layout '{layout}' --scope {SCOPE} &\n\
+             sleep 0.{hundredths:02}; kill -9 $! || true; wait || true"
+        );
+        shell(desk.home.path(), &script).expect_status(0);
+        for file in fs::read_dir(&folder).into_iter().flatten().map(Result::unwrap) {
+            let name = file.file_name().into_string().unwrap();
+            let is_whole = serde_json::from_slice::<Value>(&fs::read(file.path()).unwrap()).is_ok();
+            assert!(is_whole || name.len() != 64, "{name} after 0.{hundredths:02} s");
+        }
+        desk.verify(&[]).expect_status(0);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

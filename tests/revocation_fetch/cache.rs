@@ -20,6 +20,7 @@ use time::{Duration, UtcDateTime};
 
 use super::{PATIENT, block_on, fetcher, leaf, sources, told, unknown, within};
 use crate::support::{
+    command::Run,
     der::{distribution_point, sequence},
     fake_ca::{CRL, FakeCa, OCSP, Pointers},
     fake_http::Answer,
@@ -371,4 +372,14 @@ fn whoever_reads_while_others_write_reads_a_whole_answer() {
         }
     });
     assert_eq!(fs::read_dir(folder.path().join("crl")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_pipe_in_the_cache_is_not_waited_for() {
+    let (ca, folder) = (crl_only(), TempDir::new().unwrap());
+    ca.put_crl(CRL, &ca.crl());
+    let path = crl_file(folder.path(), &ca.url(CRL));
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    Run::new("mkfifo").arg(path.display().to_string()).finish().expect_status(0);
+    assert_eq!(sources(&ca, &leaf(&process(folder.path()), &ca)), [CRL]);
 }

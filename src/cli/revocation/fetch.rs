@@ -8,7 +8,7 @@ use super::FetchArgs;
 use crate::{
     cli::{
         Outcome,
-        args::{self, OutputArgs, ToArgs},
+        args::{self, MaxSignatures, OutputArgs, ToArgs},
         artifact::{OpenArtifact, SourceArgs},
         block_on,
         failure::{Exit, Failure},
@@ -17,7 +17,6 @@ use crate::{
     },
     config,
     envelope::SignedContent,
-    limits,
     revocation::{Evidence, RevocationSource},
     timestamp::TimestampToken,
     trust::StoreType,
@@ -39,6 +38,8 @@ pub(in crate::cli) struct Args {
     source: SourceArgs,
     #[command(flatten)]
     stores: StoreArgs,
+    #[command(flatten)]
+    max: MaxSignatures,
     #[command(flatten)]
     fetch: FetchArgs,
     #[command(flatten)]
@@ -90,7 +91,8 @@ impl Args {
         }
         let roots = Roots::read(&self.stores)?;
         block_on(async {
-            chains_of(&self.source.artifacts().open(&self.subject).await?, &roots).await
+            let artifact = self.source.artifacts().open(&self.subject).await?;
+            chains_of(&artifact, &roots, &self.max).await
         })?
     }
 }
@@ -127,6 +129,7 @@ impl Roots {
 async fn chains_of(
     artifact: &OpenArtifact,
     roots: &Roots,
+    max: &MaxSignatures,
 ) -> Result<Vec<CertificateChain>, Failure> {
     let OpenArtifact { repository, descriptor, .. } = artifact;
     let mut listed = repository.signatures(descriptor).await?.signatures;
@@ -134,7 +137,7 @@ async fn chains_of(
         return Err(Failure::message(Exit::Unsigned, format!("{artifact} has no signatures")));
     }
     let mut chains = Vec::new();
-    listed.truncate(limits::SIGNATURES);
+    max.cut(&mut listed);
     for signature in &listed {
         let mut source = SignatureSource::new(signature.digest.clone());
         let read = read_signature(repository.as_ref(), descriptor, signature, &mut source).await;

@@ -19,6 +19,24 @@ use super::{
 use crate::limits;
 pub(super) use judge::{CheckArgs, Judge, JudgeArgs};
 
+/// What a record has settled: the artifacts, and all options but that of the output. The groups are those of arguments
+/// that hold no other arguments.
+const NOT_REPLAYED: [&str; 13] = [
+    "references",
+    "oci_layout",
+    "scope",
+    "user_metadata",
+    "offline",
+    "evidence",
+    "max_evidence_age",
+    "at",
+    "no_revocation_cache",
+    "RegistryArgs",
+    "MaxSignatures",
+    "StoreArgs",
+    "FetchArgs",
+];
+
 /// Verify the signatures of artifacts under the trust policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,7 +53,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
     /// Give the verdict of a record again, from the record alone
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["references", "oci_layout", "scope", "user_metadata", "offline", "evidence", "at"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_REPLAYED)]
     replay: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: OutputArgs,

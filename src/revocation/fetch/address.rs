@@ -75,7 +75,7 @@ impl AddressRules {
         // An IPv4 address within an IPv6 one leads to the former.
         let address = embedded(address).unwrap_or_else(|| address.to_canonical());
         let told = || (host.to_owned(), address);
-        if is_link_local(address) {
+        if is_link_local(address) || locally_embedded(address).any(is_link_local) {
             let (host, address) = told();
             return Err(AddressError::LinkLocal { host, address });
         }
@@ -108,15 +108,31 @@ fn embedded(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
+/// The IPv4 addresses that a translator of this network may make of an IPv6 one: only its operator knows at which length
+/// its prefix ends (RFC 8215; RFC 6052, section 2.2).
+fn locally_embedded(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+    let octets = match address {
+        IpAddr::V6(address) if address.segments().starts_with(&[0x64, 0xff9b, 1]) => {
+            Some(address.octets())
+        }
+        _ => None,
+    };
+    octets.into_iter().flat_map(|octets| {
+        let [_, _, _, _, _, _, a, b, _, c, d, e, f, g, h, i] = octets;
+        [[a, b, c, d], [b, c, d, e], [c, d, e, f], [f, g, h, i]].map(IpAddr::from)
+    })
+}
+
 /// With the addresses at which clouds serve credentials over IPv6, which are unique local ones.
 fn is_link_local(address: IpAddr) -> bool {
     const AWS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    const AWS_PODS: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23);
     const GOOGLE: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
     const ALIBABA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
     const AZURE: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
     match address {
         IpAddr::V4(v4) => v4.is_link_local() || [ALIBABA, AZURE].contains(&v4),
-        IpAddr::V6(v6) => v6.is_unicast_link_local() || [AWS, GOOGLE].contains(&v6),
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || [AWS, AWS_PODS, GOOGLE].contains(&v6),
     }
 }
 
@@ -163,6 +179,11 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "fe80::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00:0",
             "fd20:ce::254",
             "100.100.100.200",
             "168.63.129.16",
@@ -196,6 +217,7 @@ mod tests {
             "fc00::1",
             "2001:db8::1",
             "64:ff9b::a00:1",
+            "64:ff9b:1::a00:1",
             "2002:a00:1::",
             "::ffff:10.0.0.1",
         ];

@@ -57,7 +57,7 @@ impl RevocationCache {
     #[must_use]
     pub fn crl(&self, url: &str) -> Option<CachedCrl> {
         let path = self.crl_path(url);
-        let bytes = fs::read_bounded(&path, limits::CRL_FILE_BYTES).ok()?;
+        let bytes = fs::read_regular(&path, limits::CRL_FILE_BYTES).ok()?;
         let file: CrlFile = serde_json::from_slice(&bytes).ok()?;
         let delta = file.delta.map(|delta| STANDARD.decode(delta)).transpose().ok()?;
         let base = STANDARD.decode(file.base).ok()?;
@@ -79,7 +79,7 @@ impl RevocationCache {
     #[must_use]
     pub fn ocsp(&self, url: &str, request: &[u8]) -> Option<(Vec<u8>, UtcDateTime)> {
         let path = self.ocsp_path(url, request);
-        let bytes = fs::read_bounded(&path, limits::OCSP_RESPONSE_BYTES).ok()?;
+        let bytes = fs::read_regular(&path, limits::OCSP_RESPONSE_BYTES).ok()?;
         Some((bytes, written_at(&path)?))
     }
 
