@@ -1,0 +1,256 @@
+//! `dct migrate` and `dct status`.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{World, digests, json_of, json_of_file, nonzero};
+use crate::documentation::{blocks, install, matches, shell};
+use crate::support::{
+    command::Run,
+    notation::Notation,
+    trust_data::{self, GUN, TrustRepository},
+};
+
+/// An edit of a plan.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
+#[test]
+fn what_was_released_is_planned_signed_covered_and_verified_by_notation() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    world.planned();
+    let plan = world.read_plan();
+    let index = world.multi.index.digest.as_str();
+    let signatures = plan["repositories"][0]["signatures"].as_array().unwrap();
+    assert_eq!(signatures.len(), 2, "two tags of one digest are one signature: {plan:#}");
+    let of_index = signatures.iter().find(|one| one["digest"] == index).unwrap();
+    assert_eq!(of_index["tags"], json!(["1.0", "latest"]));
+    assert_eq!(of_index["signers"], json!(["alice"]));
+    assert_eq!(of_index["userMetadata"]["dct.tags"], "1.0,latest");
+    assert_eq!(of_index["registry"]["state"], "present");
+    assert_eq!(of_index["registry"]["platforms"].as_array().unwrap().len(), 4);
+
+    world.status().expect_status(4);
+    let dry = json_of(&world.migrate(&["--dry-run"]).expect_status(0));
+    assert_eq!(nonzero(&dry["counts"]), json!({"planned": 2}));
+    assert_eq!(world.signatures(index), 0);
+    let report = json_of(&world.migrate(&[]).expect_status(0));
+    assert_eq!(nonzero(&report["counts"]), json!({"signed": 2}));
+    let kept = json_of_file(&world.multi.quickstart.path("plan/migration-report.json"));
+    assert_eq!(kept, report);
+    let covered = json_of(&world.status().expect_status(0));
+    assert_eq!(covered["covered"], 2);
+    let again = json_of(&world.migrate(&[]).expect_status(0));
+    assert_eq!(nonzero(&again["counts"]), json!({"skipped": 2}));
+    assert_eq!(world.signatures(index), 1);
+
+    // The policies are good as they stand, and back again is the first one.
+    let quickstart = &world.multi.quickstart;
+    let reference = format!("{}@{index}", world.repository());
+    let verify =
+        ["verify", &reference, "--insecure-registry", "--user-metadata", "dct.tags=1.0,latest"];
+    for policy in ["audit", "strict", "audit"] {
+        let file = format!("plan/trustpolicy.{policy}.json");
+        quickstart.run(&["policy", "check", &file]).expect_status(0);
+        quickstart.run(&["policy", "import", &file, "--force"]).expect_status(0);
+    }
+    let store = quickstart.path("plan/truststore/x509/ca/release");
+    let root = fs::read_dir(store).unwrap().next().unwrap().unwrap().path();
+    let add = ["cert", "add", "--type", "ca", "--store", "release", root.to_str().unwrap()];
+    quickstart.run(&add).expect_status(0);
+    quickstart
+        .run(&["policy", "import", "plan/trustpolicy.strict.json", "--force"])
+        .expect_status(0);
+    quickstart.run(&verify).expect_status(0);
+    let Some(notation) = Notation::or_skip() else { return };
+    let verify = notation.command(["verify", "--insecure-registry", &reference]);
+    verify.env("XDG_CONFIG_HOME", quickstart.path("config")).finish().expect_status(0);
+}
+
+#[test]
+fn the_commands_of_the_page_on_leaving_do_what_it_says() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let page = include_str!("../../docs/leave-docker-content-trust.md");
+    let folder = tempfile::TempDir::new().unwrap();
+    install(folder.path());
+    fs::copy(quickstart.path("keys/chain.pem"), folder.path().join("chain.pem")).unwrap();
+    let (here, raw) = (world.repository(), quickstart.path("raw"));
+    for (script, printed) in blocks(page) {
+        // The server is saved files, the images are in the test's registry, and the key is in a file.
+        let script = script
+            .replace(
+                "dct export registry.example/acme/app",
+                &format!("dct export {GUN} --from-raw '{}'", raw.display()),
+            )
+            .replace("awskms:///alias/release", &quickstart.key_reference())
+            .replace(
+                "registry.example/acme/app:1.0",
+                &format!("{here}@{} --insecure-registry", world.multi.index.digest),
+            )
+            .replace("--to plan", "--to plan --insecure-registry")
+            .replace("migrate plan/plan.json", "migrate plan/plan.json --insecure-registry")
+            .replace("--plan plan/plan.json", "--plan plan/plan.json --insecure-registry");
+        if script.contains("dct plan") {
+            // Where the images are stands in the plan.
+            let offline = script.replace("--insecure-registry", "--offline");
+            shell(folder.path(), &offline).expect_status(0);
+            let plan = folder.path().join("plan/plan.json");
+            let text = fs::read_to_string(&plan).unwrap();
+            let moved = format!("\"repository\": \"{here}\"");
+            let text = text.replace(&format!("\"repository\": \"{GUN}\""), &moved);
+            fs::write(&plan, text).unwrap();
+        }
+        let finished = shell(folder.path(), &script).expect_status(0);
+        if let Some(printed) = printed {
+            let printed = printed.replace("registry.example/acme/app", &here);
+            assert!(
+                matches(&printed, &finished.stdout),
+                "{script}\n{printed}\n{}",
+                finished.stdout
+            );
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    world.planned();
+    let good = world.read_plan();
+    let zero = format!("sha256:{}", "0".repeat(64));
+    let cases: [(Change<'_>, &str); 8] = [
+        (
+            &|plan| plan["repositories"][0]["signatures"][0]["digest"] = json!(zero),
+            "which the archive does not release",
+        ),
+        (
+            &|plan| plan["repositories"][0]["signatures"][0]["size"] = json!(1),
+            "plan has another size for",
+        ),
+        (
+            &|plan| drop(plan["repositories"][0]["signatures"].as_array_mut().unwrap().pop()),
+            "plan leaves out",
+        ),
+        (&|plan| plan["repositories"] = json!([]), "plan leaves out"),
+        (
+            &|plan| plan["repositories"][0]["signatures"][0]["key"] = json!("other"),
+            "which is none of its keys",
+        ),
+        (&|plan| plan["archive"]["sha256"] = json!("00"), "plan is of another archive"),
+        (&|plan| plan["repositroies"] = json!([]), "unknown field `repositroies`"),
+        (&|plan| plan["planVersion"] = json!(2), "plan is of version 2"),
+    ];
+    for (change, reason) in cases {
+        world.edit_plan(|plan| {
+            plan.clone_from(&good);
+            change(plan);
+        });
+        let refused = world.migrate(&[]).expect_status(2);
+        assert!(
+            refused.stdout.contains(&reason.replace('"', "\\\"")),
+            "{reason}: {}",
+            refused.stdout
+        );
+    }
+    world.edit_plan(|plan| plan.clone_from(&good));
+    let file = world.multi.quickstart.path(&format!("archive/v2/{GUN}/_trust/tuf/targets.json"));
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[10] ^= 1;
+    fs::write(file, bytes).unwrap();
+    for words in [
+        &["plan", "archive", "--to", "plan"][..],
+        &["migrate", "plan/plan.json"],
+        &["status", "archive"],
+    ] {
+        let refused = world.dct(words).expect_status(3);
+        assert!(refused.stderr.contains("targets.json"), "{}", refused.stderr);
+    }
+    assert_eq!(world.signatures(world.multi.index.digest.as_str()), 0);
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_and_signs_each_digest_once() {
+    let images: Vec<String> = (0..12).map(|i| format!("image-{i}")).collect();
+    let names: Vec<&str> = images.iter().map(String::as_str).collect();
+    let Some(world) = World::or_skip(&names) else { return };
+    world.planned();
+    let digests = digests(&world.read_plan());
+    let quickstart = &world.multi.quickstart;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_notation-kms"))
+        .args(["dct", "migrate", "plan/plan.json", "--insecure-registry"])
+        .env("XDG_CONFIG_HOME", quickstart.path("config"))
+        .current_dir(quickstart.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while world.signatures(&digests[2]) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nothing was signed");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!quickstart.path("plan/migration-report.json").exists());
+    let signed = digests.iter().filter(|digest| world.signatures(digest) > 0).count();
+    assert!(signed < digests.len(), "it was not killed in the middle");
+    let report = json_of(&world.migrate(&[]).expect_status(0));
+    assert!(report["counts"]["skipped"].as_u64().unwrap() >= 3, "{report:#}");
+    for digest in &digests {
+        assert_eq!(world.signatures(digest), 1, "{digest}");
+    }
+    world.status().expect_status(0);
+}
+
+#[test]
+fn a_key_that_stops_signing_half_way_is_not_asked_again() {
+    let Some(world) = World::or_skip(&["2.0", "3.0"]) else { return };
+    world.planned();
+    let digests = digests(&world.read_plan());
+    world.edit_plan(|plan| {
+        plan["keys"]["other"] = json!({
+            "name": null, "id": "awskms://127.0.0.1:1/alias/release", "certChain": "../keys/chain.pem",
+            "pluginConfig": {"timeout": "2s", "aws-region": "us-east-1"},
+        });
+        for i in [1, 2] {
+            plan["repositories"][0]["signatures"][i]["key"] = json!("other");
+        }
+    });
+    let words = ["dct", "migrate", "plan/plan.json", "--insecure-registry", "-o", "json"];
+    let run: Run = world.multi.quickstart.command(&words);
+    let run = run.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
+    let report = json_of(&run.finish().expect_status(9));
+    assert_eq!(
+        nonzero(&report["counts"]),
+        json!({"signed": 1, "failed": 1, "notTried": 1}),
+        "{report:#}"
+    );
+    assert_eq!(world.signatures(&digests[0]), 1);
+}
+
+#[test]
+fn a_repository_whose_trust_data_is_refused_keeps_the_exit_code_from_0() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    // The root is for another repository.
+    for gun in ["registry.example.test/acme/x", "registry.example.test/acme/y"] {
+        let data = TrustRepository::new().build();
+        trust_data::write(&data, &quickstart.path(&format!("raw/{gun}")));
+    }
+    let again = ["export", "--from-raw", "raw", "--to", "three"];
+    world.dct(&again).expect_status(3);
+    let plan = ["plan", "three", "--to", "plan", "--offline", "--key", "quickstart", "-o", "json"];
+    let planned = json_of(&world.dct(&plan).expect_status(9));
+    assert_eq!(planned["refused"].as_array().unwrap().len(), 2, "{planned:#}");
+    let repository = world.repository();
+    world.edit_plan(|plan| plan["repositories"][0]["repository"] = json!(repository));
+    let refresh = ["plan", "three", "--to", "plan", "--insecure-registry"];
+    world.dct(&refresh).expect_status(9);
+    let report = json_of(&world.migrate(&[]).expect_status(9));
+    assert_eq!(nonzero(&report["counts"]), json!({"signed": 1}));
+    assert_eq!(report["refused"].as_array().unwrap().len(), 2, "{report:#}");
+}
