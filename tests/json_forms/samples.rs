@@ -411,9 +411,10 @@ impl Samples {
         assert!(text.contains(&nowhere), "{text}");
         fs::write(&file, text.replace(&nowhere, "\"repository\": \"127.0.0.1:1/acme/app\""))
             .unwrap();
+        take(("dct-plan", "moved"), &plan, 0);
         take(("dct-migrate", "no registry"), &["migrate", "plan/plan.json"], 6);
         let plan = ["--plan", "plan/plan.json"];
-        take(("dct-status", "no registry"), &[&["status", "good"][..], &plan].concat(), 5);
+        take(("dct-status", "no registry"), &[&["status", "good"][..], &plan].concat(), 6);
         take(("dct-status", "refused"), &["status", "bad"], 9);
     }
 

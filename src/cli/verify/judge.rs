@@ -176,7 +176,8 @@ impl<'a> Judge<'a> {
         repository.parse().map_err(|error: ScopeError| Failure::new(Exit::Usage, error))
     }
 
-    fn statement(&self, scope: &RegistryScope) -> Result<&Statement, Failure> {
+    /// The statement that an artifact is judged by.
+    pub(in crate::cli) fn statement(&self, scope: &RegistryScope) -> Result<&Statement, Failure> {
         let found = self.policy.statement_for(scope).ok_or_else(|| {
             let message = format!("no statement of {} is for {scope}", self.file.path.display());
             Failure::message(Exit::NotConfigured, message)
@@ -184,7 +185,8 @@ impl<'a> Judge<'a> {
         Ok(&found.statement)
     }
 
-    fn stores(&self, statement: &Statement) -> Result<Rc<OpenStores>, Failure> {
+    /// The trust stores of a statement.
+    pub(in crate::cli) fn stores(&self, statement: &Statement) -> Result<Rc<OpenStores>, Failure> {
         if let Some(known) = self.stores.borrow().get(&statement.name) {
             return Ok(Rc::clone(known));
         }

@@ -1,0 +1,289 @@
+//! `dct migrate`
+
+mod readiness;
+mod report;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    PinArgs, archived, open_archive,
+    plan::{STRICT, parse},
+};
+use crate::{
+    cli::{
+        Outcome,
+        args::{OpenKey, OutputArgs, text_of},
+        artifact::OpenArtifact,
+        block_on,
+        failure::{Exit, Failure},
+        output::{self, Progress},
+        policy,
+        registry::{Registries, RegistryArgs},
+        results::Entry,
+        sign::{ManifestForm, existing, store},
+        signing::{Signer, SigningOptions, check_metadata, stored_key},
+        verify::{CheckArgs, Judge},
+    },
+    config::Directories,
+    dct::plan::{Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature},
+    fs, limits,
+    plugin::{CERT_CHAIN, Config},
+};
+use report::{Fate, Report, Row};
+
+/// Sign what a plan says, and verify it under the plan's strict policy.
+///
+/// What carries such a signature already is not signed again, so a run that broke off is begun again with the same
+/// command. Nothing is changed in Content Trust. The report beside the plan has the digest of every signature manifest.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// The plan that `dct plan` wrote
+    plan: PathBuf,
+    /// The archive, where it is not where the plan says
+    #[arg(long, value_name = "ARCHIVE")]
+    archive: Option<PathBuf>,
+    /// Say what would be signed, and sign nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pins: PinArgs,
+    #[command(flatten)]
+    signing: SigningOptions,
+    #[command(flatten)]
+    checks: CheckArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+impl Args {
+    pub(super) fn run(&self) -> Outcome {
+        let bytes = fs::read_bounded(&self.plan, limits::PLAN_BYTES)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let plan = parse(&self.plan, &bytes)?;
+        let folder = self.plan.parent().unwrap_or_else(|| Path::new("."));
+        self.check(&plan)?;
+        let (mut signers, mut failed_keys) = (BTreeMap::new(), BTreeMap::new());
+        for name in plan.used_keys() {
+            let key = plan.keys.get(name).cloned().unwrap_or_default();
+            let signer = open(name, &key, folder, &self.signing, &mut failed_keys)
+                .map_err(|failure| failure.context(format!("key {name:?} cannot be used")))?;
+            signers.insert(name, signer);
+        }
+        let strict = policy::in_file(&folder.join(STRICT)).map_err(|failure| {
+            failure.hint("dct plan puts the certificates of the plan's keys into the policies")
+        })?;
+        let stores =
+            Directories { config: folder.to_owned(), libexec: folder.to_owned(), cache: None };
+        let registries = Registries::new(&self.registry, false);
+        let artifacts = registries.artifacts(false);
+        let judge = Judge::by(&self.checks, artifacts, strict, stores.trust_stores())?;
+        readiness::check(&plan, &signers, &judge)
+            .map_err(|failure| failure.context("nothing is signed yet"))?;
+        let mut run = Run {
+            args: self,
+            registries: &registries,
+            judge,
+            failed_keys,
+            report: Report::new(&self.plan, self.dry_run, plan.refused.clone()),
+        };
+        let progress = Progress::new();
+        let total: usize = plan.repositories.iter().map(|one| one.signatures.len()).sum();
+        for repository in &plan.repositories {
+            for signature in &repository.signatures {
+                progress.show(&format!("{} of {total}", run.report.signatures.len() + 1));
+                if let Some(signer) = signers.get_mut(signature.key.as_str()) {
+                    run.take(repository, signature, signer)?;
+                }
+            }
+        }
+        progress.clear();
+        let report = run.report.ended();
+        if !self.dry_run {
+            report.write(folder)?;
+        }
+        output::data(self.output.format, &report)?;
+        report.outcome()
+    }
+
+    /// Holds the plan against the archive.
+    fn check(&self, plan: &Plan) -> Outcome {
+        let path = self.archive.clone().unwrap_or_else(|| PathBuf::from(&plan.archive.path));
+        let archive = open_archive(&path)?;
+        // Whether expired data is taken was settled when the plan was made.
+        let (records, _) = archived(&archive, &self.pins.read()?, true);
+        let planned = |gun: &str| plan.repositories.iter().any(|one| one.gun == gun);
+        let refused = |gun: &str| plan.refused.iter().any(|one| one.gun == gun);
+        let records: Vec<_> = records
+            .into_iter()
+            .filter(|record| planned(&record.gun) || !refused(&record.gun))
+            .collect();
+        plan.check(&archive.identity(), &records).map_err(|error| {
+            let hint = match &error {
+                PlanError::Placeholder(key) => format!(
+                    "notation-kms cert request --id KEY --subject \"C=…, ST=…, O=…, CN={key}\" --to {key}.csr\n\
+                     then put id and certChain, or the name of key add, into keys of {}, and run dct plan again",
+                    self.plan.display()
+                ),
+                _ => "dct plan makes a new plan of the archive, and keeps what was edited".to_owned(),
+            };
+            let exit = match &error {
+                PlanError::Placeholder(_) => Exit::NotConfigured,
+                _ => Exit::Usage,
+            };
+            Failure::new(exit, error)
+                .context(format!("{} is not carried out", self.plan.display()))
+                .hint(hint)
+        })
+    }
+}
+
+/// Something that has failed, and is not asked again.
+#[derive(Debug)]
+struct Failed {
+    exit: Exit,
+    reason: String,
+}
+
+/// Opens a key of the plan; its files are relative to the plan. One that does not answer is put into `failed`.
+fn open(
+    name: &str,
+    key: &PlannedKey,
+    folder: &Path,
+    options: &SigningOptions,
+    failed: &mut BTreeMap<String, Failed>,
+) -> Result<Signer, Failure> {
+    let (id, mut settings) = match (&key.name, &key.id, &key.cert_chain) {
+        (Some(name), ..) => stored_key(Some(name))?,
+        (None, Some(id), Some(chain)) => {
+            let id = id.parse().map_err(|error: crate::keys::KeyUriError| {
+                Failure::new(Exit::NotConfigured, error)
+            })?;
+            (id, [(CERT_CHAIN.to_owned(), text_of(&folder.join(chain))?)].into())
+        }
+        _ => return Err(Failure::message(Exit::NotConfigured, "it is still to be found")),
+    };
+    settings.extend(key.plugin_config.clone());
+    let signer = options.open(&id, settings.clone())?;
+    let config = Config::parse(&id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
+    match readiness::check_key(name, &OpenKey::with_config(&id, &config)?, &signer.chain) {
+        Err(failure) if failure.exit() == Exit::NotConfigured => return Err(failure),
+        Err(failure) => drop(failed.insert(name.to_owned(), Failed::new(&failure))),
+        Ok(()) => {}
+    }
+    Ok(signer)
+}
+
+impl Failed {
+    fn new(failure: &Failure) -> Self {
+        Self { exit: failure.exit(), reason: failure.one_line() }
+    }
+}
+
+/// What has been done so far.
+struct Run<'a> {
+    args: &'a Args,
+    registries: &'a Registries<'a>,
+    judge: Judge<'a>,
+    /// Keys that have not answered.
+    failed_keys: BTreeMap<String, Failed>,
+    report: Report,
+}
+
+impl Run<'_> {
+    /// Signs and verifies one digest, and writes down what became of it.
+    fn take(
+        &mut self,
+        repository: &PlannedRepository,
+        signature: &PlannedSignature,
+        signer: &mut Signer,
+    ) -> Outcome {
+        let mut row = Row {
+            repository: repository.repository.clone(),
+            digest: signature.digest.clone(),
+            tags: signature.tags.clone(),
+            key: signature.key.clone(),
+            result: Fate::Failed,
+            manifest: None,
+            error: None,
+        };
+        if let Err(failure) = self.sign(repository, signature, signer, &mut row) {
+            row.error = Some(failure.one_line());
+            self.report.exits.push(failure.exit());
+        }
+        self.report.signatures.push(row);
+        Ok(())
+    }
+
+    /// What becomes of a digest stands in `row` in either case.
+    fn sign(
+        &mut self,
+        repository: &PlannedRepository,
+        signature: &PlannedSignature,
+        signer: &mut Signer,
+        row: &mut Row,
+    ) -> Outcome {
+        check_metadata(&signature.user_metadata)?;
+        signer.user_metadata.clone_from(&signature.user_metadata);
+        let reference = format!("{}@{}", repository.repository, signature.digest);
+        let artifact = self.open(&reference, signature).inspect_err(|failure| {
+            if failure.exit() == Exit::NotFound {
+                row.result = Fate::Missing;
+            }
+        })?;
+        let known = block_on(existing(signer, &artifact))??;
+        if let Some(known) = known {
+            row.manifest = Some(known.manifest);
+            self.verify(&reference, &artifact)?;
+            row.result = Fate::Skipped;
+            return Ok(());
+        }
+        block_on(artifact.check())??;
+        if let Some(failed) = self.failed_keys.get(&signature.key) {
+            row.result = Fate::NotTried;
+            let message = format!("key {} has failed: {}", signature.key, failed.reason);
+            return Err(Failure::message(failed.exit, message));
+        }
+        if self.args.dry_run {
+            row.result = Fate::Planned;
+            return Ok(());
+        }
+        let envelope = signer.sign(&artifact.descriptor).inspect_err(|failure| {
+            self.failed_keys.insert(signature.key.clone(), Failed::new(failure));
+        })?;
+        let stored = store(signer, &artifact, &envelope, ManifestForm::Config)?;
+        row.manifest = Some(stored.manifest);
+        self.verify(&reference, &artifact)?;
+        row.result = Fate::Signed;
+        Ok(())
+    }
+
+    /// The artifact, as it was signed.
+    fn open(&self, reference: &str, signature: &PlannedSignature) -> Result<OpenArtifact, Failure> {
+        let artifact = block_on(self.registries.artifacts(false).open(reference))??;
+        if artifact.descriptor.size != signature.size {
+            let message = format!(
+                "{reference} has {} bytes, and {} bytes were signed",
+                artifact.descriptor.size, signature.size
+            );
+            return Err(Failure::message(Exit::Rejected, message));
+        }
+        Ok(artifact)
+    }
+
+    /// Only a proved signer will do: the policy may have been edited to accept anybody.
+    fn verify(&self, reference: &str, artifact: &OpenArtifact) -> Outcome {
+        let scope = self.judge.scope(reference)?;
+        let verdict = block_on(self.judge.verify_artifact(&scope, artifact, None))??;
+        if verdict.signer().is_some() {
+            return Ok(());
+        }
+        let told = verdict.to_string().replace('\n', "; ");
+        let exit = verdict.exit().unwrap_or(Exit::Rejected);
+        Err(Failure::message(exit, format!("signed, and not accepted: {told}")))
+    }
+}
