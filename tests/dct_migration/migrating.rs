@@ -250,6 +250,10 @@ fn a_repository_whose_trust_data_is_refused_keeps_the_exit_code_from_0() {
     let report = json_of(&world.migrate(&[]).expect_status(9));
     assert_eq!(nonzero(&report["counts"]), json!({"signed": 1}));
     assert_eq!(report["refused"].as_array().unwrap().len(), 2, "{report:#}");
+    // To take them out of the plan is not to know what they released.
+    world.edit_plan(|plan| plan["refused"] = json!([]));
+    let told = world.migrate(&[]).expect_status(2);
+    assert!(told.stdout.contains("plan does not tell of registry.example.test/acme/x"), "{told:?}");
 }
 
 #[test]
@@ -328,4 +332,36 @@ fn a_chain_of_another_key_is_told_before_anything_is_signed() {
     let refused = world.migrate(&["--dry-run"]).expect_status(5);
     assert!(refused.stdout.contains("is of another key"), "{}", refused.stdout);
     assert!(quickstart.path("keys/chain.pem").exists());
+}
+
+#[test]
+fn the_steps_of_the_plan_lead_to_an_enforced_verification() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    world.planned();
+    let quickstart = &world.multi.quickstart;
+    // A machine that trusts nobody yet.
+    let own = quickstart.path("config/notation");
+    fs::remove_dir_all(own.join("truststore")).unwrap();
+    fs::remove_file(own.join("trustpolicy.json")).unwrap();
+    world.migrate(&[]).expect_status(0);
+    let status = world.status().expect_status(0);
+    assert!(status.stderr.contains("warning: trust store ca:release in "), "{}", status.stderr);
+    let readme = fs::read_to_string(quickstart.path("plan/README.md")).unwrap();
+    let steps: Vec<&str> = readme
+        .lines()
+        .filter(|line| !line.contains("back: "))
+        .filter_map(|line| Some(&line[line.find("notation-kms ")?..]))
+        .filter(|step| ["cert add", "policy import"].iter().any(|verb| step.contains(verb)))
+        .map(|step| step.split(": ").next().unwrap())
+        .collect();
+    assert_eq!(steps.len(), 3, "{readme}");
+    let path = quickstart.path("");
+    for step in steps {
+        let step = step.replace("notation-kms", env!("CARGO_BIN_EXE_notation-kms"));
+        let run = Run::new("sh").args(["-c", &step]).current_dir(&path);
+        run.env("XDG_CONFIG_HOME", quickstart.path("config")).finish().expect_status(0);
+    }
+    let reference = format!("{}@{}", world.repository(), world.multi.index.digest);
+    quickstart.run(&["verify", &reference, "--insecure-registry"]).expect_status(0);
+    assert!(!world.status().expect_status(0).stderr.contains("warning"));
 }

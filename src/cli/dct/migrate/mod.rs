@@ -28,7 +28,9 @@ use crate::{
         verify::{CheckArgs, Judge},
     },
     config::Directories,
-    dct::plan::{Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature},
+    dct::plan::{
+        Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature, RefusedRepository,
+    },
     fs, limits,
     plugin::{CERT_CHAIN, Config},
 };
@@ -66,7 +68,7 @@ impl Args {
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let plan = parse(&self.plan, &bytes)?;
         let folder = self.plan.parent().unwrap_or_else(|| Path::new("."));
-        self.check(&plan)?;
+        let refused = self.check(&plan)?;
         let (mut signers, mut failed_keys) = (BTreeMap::new(), BTreeMap::new());
         for name in plan.used_keys() {
             let key = plan.keys.get(name).cloned().unwrap_or_default();
@@ -89,7 +91,7 @@ impl Args {
             registries: &registries,
             judge,
             failed_keys,
-            report: Report::new(&self.plan, self.dry_run, plan.refused.clone()),
+            report: Report::new(&self.plan, self.dry_run, refused),
         };
         let progress = Progress::new();
         let total: usize = plan.repositories.iter().map(|one| one.signatures.len()).sum();
@@ -110,19 +112,21 @@ impl Args {
         report.outcome()
     }
 
-    /// Holds the plan against the archive.
-    fn check(&self, plan: &Plan) -> Outcome {
+    /// Holds the plan against the archive, and gives the repositories that stay out.
+    fn check(&self, plan: &Plan) -> Result<Vec<RefusedRepository>, Failure> {
         let path = self.archive.clone().unwrap_or_else(|| PathBuf::from(&plan.archive.path));
         let archive = open_archive(&path)?;
         // Whether expired data is taken was settled when the plan was made.
-        let (records, _) = archived(&archive, &self.pins.read()?, true);
+        let (mut records, mut refused) = archived(&archive, &self.pins.read()?, true);
         let planned = |gun: &str| plan.repositories.iter().any(|one| one.gun == gun);
-        let refused = |gun: &str| plan.refused.iter().any(|one| one.gun == gun);
-        let records: Vec<_> = records
-            .into_iter()
-            .filter(|record| planned(&record.gun) || !refused(&record.gun))
-            .collect();
-        plan.check(&archive.identity(), &records).map_err(|error| {
+        for known in plan.refused.iter().filter(|known| !planned(&known.gun)) {
+            if records.iter().any(|record| record.gun == known.gun) {
+                records.retain(|record| record.gun != known.gun);
+                refused.push(known.clone());
+            }
+        }
+        let checked = plan.check(&archive.identity(), &records, &refused);
+        checked.map(|()| refused).map_err(|error| {
             let hint = match &error {
                 PlanError::Placeholder(key) => format!(
                     "notation-kms cert request --id KEY --subject \"C=…, ST=…, O=…, CN={key}\" --to {key}.csr\n\
