@@ -1,6 +1,7 @@
 //! `dct status`
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
 };
@@ -28,6 +29,7 @@ use crate::{
     dct::plan::{Plan, RefusedRepository, released},
     fs, limits,
     oci::Digest,
+    trust::{OciStatement, TrustStore},
 };
 
 /// Tell which digests of an archive have a Notary Project signature that the trust policy accepts.
@@ -101,6 +103,7 @@ impl Args {
         }
         let registries = Registries::new(&self.registry, false);
         let judge = self.judge(&registries)?;
+        self.tell_missing_roots(&judge, &registries)?;
         let mut report = Report { covered: 0, digests: rows, refused, exits: Vec::new() };
         report.fill(&judge)?;
         output::data(self.output.format, &report)?;
@@ -126,6 +129,37 @@ impl Args {
             None => (policy::for_artifacts()?, Directories::from_environment()?),
         };
         Judge::by(&self.checks, artifacts, policy, directories.trust_stores())
+    }
+
+    /// A plan's policy is judged with the trust store beside it. A verification has that of the configuration, and
+    /// would refuse what is covered here.
+    fn tell_missing_roots(&self, judge: &Judge<'_>, registries: &Registries<'_>) -> Outcome {
+        let Some(plan) = &self.plan else { return Ok(()) };
+        let folder = Directories::from_environment()?.trust_stores();
+        let (file, policy) = judge.policy();
+        let policy_in_force = (file.clone(), policy.clone());
+        let here =
+            Judge::by(&self.checks, registries.artifacts(false), policy_in_force, folder.clone())?;
+        let mut lacking = BTreeSet::new();
+        for OciStatement { statement, .. } in &policy.statements {
+            let (planned, here) = (judge.stores(statement)?, here.stores(statement)?);
+            let lacks = |store: &&TrustStore| {
+                let here = here.anchors.certificates(store);
+                planned.anchors.certificates(store).iter().any(|root| !here.contains(root))
+            };
+            lacking.extend(statement.trust_stores().iter().filter(lacks));
+        }
+        for store in lacking {
+            let (kind, name) = (store.kind.name(), &store.name);
+            let beside = plan.with_file_name("truststore").join("x509").join(kind).join(name);
+            output::note(&format!(
+                "warning: trust store {store} in {} does not have every root of the plan, so that verify will \
+                 refuse what it signed: notation-kms cert add --type {kind} --store {name} {}/*.pem",
+                folder.display(),
+                beside.display()
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -102,6 +102,11 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// What it judges by.
+    pub(in crate::cli) const fn policy(&self) -> (&PolicyFile, &OciPolicy) {
+        (&self.file, &self.policy)
+    }
+
     /// Verifies an artifact, which is looked for once there is a statement to judge it by.
     pub(in crate::cli) async fn verify(
         &self,

@@ -135,7 +135,7 @@ impl Args {
         if !self.offline {
             self.ask(&mut plan)?;
         }
-        plan.steps = steps(&self.to);
+        plan.steps = steps(&self.to, &self.trust_store);
         let chains = chains(&plan, &self.to)?;
         files::write(&self.to, &plan, &chains, &self.trust_store)?;
         let report = Report::new(&self.to, &plan);
@@ -312,7 +312,7 @@ const NOT_CARRIED: [&str; 4] = [
     "the keys of Content Trust themselves: its root certificates are no code-signing certificates, and signer keys have none",
 ];
 
-fn steps(folder: &Path) -> Vec<String> {
+fn steps(folder: &Path, store: &str) -> Vec<String> {
     let dir = folder.display();
     vec![
         format!(
@@ -322,6 +322,10 @@ fn steps(folder: &Path) -> Vec<String> {
             "notation-kms dct plan ARCHIVE --to {dir}: puts their certificates into the policies and the trust store"
         ),
         format!("notation-kms dct migrate {dir}/{PLAN} --dry-run, then without"),
+        format!(
+            "on every machine that verifies: notation-kms cert add --type ca --store {store} \
+             {dir}/truststore/x509/ca/{store}/*.pem"
+        ),
         format!(
             "notation-kms policy import {dir}/{AUDIT}: whoever verifies is told of failures, and nothing is refused"
         ),
