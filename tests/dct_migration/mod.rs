@@ -1,5 +1,6 @@
 //! `dct plan`, `dct migrate` and `dct status`: from an archive of trust data to signatures that a policy accepts.
 
+mod enforcement;
 mod migrating;
 mod planning;
 

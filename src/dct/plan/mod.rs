@@ -213,6 +213,11 @@ impl PlannedRepository {
             not_carried: not_carried(record),
         }
     }
+
+    /// Names of keys that its signatures use.
+    pub(crate) fn keys(&self) -> BTreeSet<&str> {
+        self.signatures.iter().map(|signature| signature.key.as_str()).collect()
+    }
 }
 
 /// What is particular about a repository and is lost.
@@ -276,7 +281,6 @@ impl Plan {
 
     /// Names of keys that signatures use.
     pub(crate) fn used_keys(&self) -> BTreeSet<&str> {
-        let signatures = self.repositories.iter().flat_map(|repository| &repository.signatures);
-        signatures.map(|signature| signature.key.as_str()).collect()
+        self.repositories.iter().flat_map(PlannedRepository::keys).collect()
     }
 }

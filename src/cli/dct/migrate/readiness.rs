@@ -1,6 +1,6 @@
 //! What is looked at before anything is signed: whether the strict policy would accept what the plan's keys sign.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     cli::{
@@ -56,9 +56,7 @@ pub(super) fn check(plan: &Plan, signers: &BTreeMap<&str, Signer>, judge: &Judge
         let statement = judge.statement(&judge.scope(&repository.repository)?)?;
         let asked = strict(repository, statement).map_err(NotReady::into_failure)?;
         let stores = judge.stores(statement)?;
-        let keys: BTreeSet<&str> =
-            repository.signatures.iter().map(|signature| signature.key.as_str()).collect();
-        for key in keys {
+        for key in repository.keys() {
             if let Some(signer) = signers.get(key) {
                 check_chain(repository, (key, &signer.chain), (statement, asked), &stores)
                     .map_err(NotReady::into_failure)?;

@@ -32,17 +32,19 @@ pub(super) fn write(
     // A folder of configuration as notation has it, so that NOTATION_CONFIG can name it.
     let directories =
         Directories { config: folder.to_owned(), libexec: folder.to_owned(), cache: None };
-    let roots = roots(chains);
-    for root in &roots {
+    for root in roots(chains.values()) {
         let name = format!("{}.pem", crypto::hex(&root.fingerprint()));
         let pem = root.to_pem();
         fs::write_atomic(&directories.trust_store(store).join(name), pem.as_bytes(), MODE)?;
     }
-    let enforcement_folder = folder.join("enforcement");
-    let subjects: BTreeSet<String> =
-        chains.values().map(|chain| format!("x509.subject: {}", chain.leaf().subject())).collect();
-    for (name, text) in enforcement::files(plan, &roots, store, &subjects) {
-        write_beside(&enforcement_folder.join(name), text.as_bytes())?;
+    let roots_of = |repository: Option<&PlannedRepository>| match repository {
+        Some(one) => roots(one.keys().into_iter().filter_map(|key| chains.get(key))),
+        None => roots(chains.values()),
+    };
+    let strict = policy(plan, chains, store, "strict");
+    let settings = enforcement::Settings::new(plan, &roots_of, store, &strict);
+    for (name, text) in settings.files()? {
+        write_beside(&folder.join("enforcement").join(name), text.as_bytes())?;
     }
     fs::write_atomic(&folder.join("README.md"), guide(plan).as_bytes(), MODE)?;
     fs::write_atomic(&folder.join(PLAN), &pretty(&serde_json::to_value(plan)?)?, MODE)?;
@@ -75,11 +77,10 @@ fn pretty(value: &Value) -> Result<Vec<u8>, serde_json::Error> {
     Ok(text)
 }
 
-/// The roots of all chains, each once.
-fn roots(chains: &BTreeMap<String, CertificateChain>) -> Vec<Certificate> {
+/// The roots of chains, each once.
+fn roots<'a>(chains: impl Iterator<Item = &'a CertificateChain>) -> Vec<&'a Certificate> {
     let mut seen = BTreeSet::new();
-    let roots = chains.values().map(CertificateChain::root);
-    roots.filter(|root| seen.insert(root.fingerprint())).cloned().collect()
+    chains.map(CertificateChain::root).filter(|root| seen.insert(root.fingerprint())).collect()
 }
 
 /// A statement a repository. An identity that is not known yet has a form that every reader refuses.
@@ -94,14 +95,12 @@ fn policy(
         None => format!("x509.subject: <subject of the certificate of key {key}>"),
     };
     let statement = |repository: &PlannedRepository| {
-        let keys: BTreeSet<&str> =
-            repository.signatures.iter().map(|signature| signature.key.as_str()).collect();
         json!({
             "name": repository.statement,
             "registryScopes": [repository.repository],
             "signatureVerification": {"level": level},
             "trustStores": [format!("ca:{store}")],
-            "trustedIdentities": keys.into_iter().map(identity).collect::<BTreeSet<_>>(),
+            "trustedIdentities": repository.keys().into_iter().map(identity).collect::<BTreeSet<_>>(),
         })
     };
     let repositories = plan.repositories.iter().filter(|one| !one.signatures.is_empty());

@@ -286,11 +286,11 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Plan, Failure> {
     })
 }
 
-/// The certificate chains of the keys that are known, by the names of the keys. A chain that cannot be read is one
-/// that is still to be found.
+/// The certificate chains of the keys that are used and known, by the names of the keys.
 fn chains(plan: &Plan, folder: &Path) -> Result<BTreeMap<String, CertificateChain>, Failure> {
     let mut chains = BTreeMap::new();
-    for (name, key) in &plan.keys {
+    let used = plan.used_keys();
+    for (name, key) in plan.keys.iter().filter(|(name, _)| used.contains(name.as_str())) {
         let file = match (&key.name, &key.cert_chain) {
             (Some(stored), _) => stored_key(Some(stored))?.1.remove(CERT_CHAIN).map(PathBuf::from),
             (None, Some(chain)) => Some(folder.join(chain)),
