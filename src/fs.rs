@@ -137,6 +137,17 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> 
     })
 }
 
+/// Adds to the end of a file, which is made where there is none, and returns once that is on the disk. `mode` holds on
+/// Unix.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub(crate) fn append(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    let error = FileError::io(path, "written");
+    let mut file = open_to_append(path, mode).map_err(&error)?;
+    file.write_all(bytes).and_then(|()| file.sync_data()).map_err(error)
+}
+
 /// Renames a file or a folder.
 ///
 /// # Errors
@@ -325,6 +336,17 @@ fn set_mode(file: &File, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn set_mode(_file: &File, _mode: u32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(unix)]
+fn open_to_append(path: &Path, mode: u32) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new().append(true).create(true).mode(mode).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_to_append(path: &Path, _mode: u32) -> io::Result<File> {
+    fs::OpenOptions::new().append(true).create(true).open(path)
 }
 
 #[cfg(unix)]

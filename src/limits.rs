@@ -198,6 +198,9 @@ pub const BLOBS_AT_A_TIME: usize = 4;
 /// Bytes of a plan for leaving Content Trust: some hundred thousand digests.
 pub const PLAN_BYTES: usize = 128 * 1024 * 1024;
 
+/// Bytes of the journal of signatures that were pushed by a plan: those of several runs.
+pub const JOURNAL_BYTES: usize = 2 * PLAN_BYTES;
+
 /// Tags of one repository: each of its artifacts may have one of its own for what refers to it.
 pub const TAGS: usize = 200_000;
 

@@ -1,14 +1,10 @@
 //! `dct migrate` and `dct status`.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{World, digests, json_of, json_of_file, nonzero};
+use super::{World, json_of, json_of_file, nonzero};
 use crate::documentation::{blocks, install, matches, shell};
 use crate::support::{
     command::Run,
@@ -172,61 +168,6 @@ fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
         assert!(refused.stderr.contains("targets.json"), "{}", refused.stderr);
     }
     assert_eq!(world.signatures(world.multi.index.digest.as_str()), 0);
-}
-
-#[test]
-fn a_run_that_is_killed_goes_on_and_signs_each_digest_once() {
-    let images: Vec<String> = (0..12).map(|i| format!("image-{i}")).collect();
-    let names: Vec<&str> = images.iter().map(String::as_str).collect();
-    let Some(world) = World::or_skip(&names) else { return };
-    world.planned();
-    let digests = digests(&world.read_plan());
-    let quickstart = &world.multi.quickstart;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_notation-kms"))
-        .args(["dct", "migrate", "plan/plan.json", "--insecure-registry"])
-        .env("XDG_CONFIG_HOME", quickstart.path("config"))
-        .current_dir(quickstart.path(""))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while world.signatures(&digests[2]) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(30), "nothing was signed");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!quickstart.path("plan/migration-report.json").exists());
-    let signed = digests.iter().filter(|digest| world.signatures(digest) > 0).count();
-    assert!(signed < digests.len(), "it was not killed in the middle");
-    let report = json_of(&world.migrate(&[]).expect_status(0));
-    assert!(report["counts"]["skipped"].as_u64().unwrap() >= 3, "{report:#}");
-    for digest in &digests {
-        assert_eq!(world.signatures(digest), 1, "{digest}");
-    }
-    world.status().expect_status(0);
-}
-
-#[test]
-fn a_key_that_stops_signing_half_way_is_not_asked_again() {
-    let Some(world) = World::or_skip(&["2.0", "3.0"]) else { return };
-    world.planned();
-    let digests = digests(&world.read_plan());
-    world.edit_plan(|plan| {
-        plan["keys"]["other"] = json!({
-            "name": null, "id": "awskms://127.0.0.1:1/alias/release", "certChain": "../keys/chain.pem",
-            "pluginConfig": {"timeout": "2s", "aws-region": "us-east-1"},
-        });
-        for i in [1, 2] {
-            plan["repositories"][0]["signatures"][i]["key"] = json!("other");
-        }
-    });
-    let words = ["dct", "migrate", "plan/plan.json", "--insecure-registry", "-o", "json"];
-    let run: Run = world.multi.quickstart.command(&words);
-    let run = run.env("AWS_ACCESS_KEY_ID", "x").env("AWS_SECRET_ACCESS_KEY", "x");
-    let report = json_of(&run.finish().expect_status(9));
-    assert_eq!(nonzero(&report["counts"]), json!({"signed": 1, "notTried": 2}), "{report:#}");
-    assert_eq!(world.signatures(&digests[0]), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `dct plan`, `dct migrate` and `dct status`: from an archive of trust data to signatures that a policy accepts.
 
 mod enforcement;
+mod interrupted;
 mod migrating;
 mod planning;
 
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{
     command::Finished,
+    fake_http::{Answer, FakeHttp, Request},
     http,
     multi_platform::{MultiPlatform, upload},
     registry::Registry,
@@ -127,10 +129,50 @@ impl World {
 
     /// How many signatures a digest has.
     fn signatures(&self, digest: &str) -> usize {
+        self.manifests(digest).len()
+    }
+
+    /// The manifests of a digest's signatures.
+    fn manifests(&self, digest: &str) -> Vec<String> {
         let reference = format!("{}@{digest}", self.repository());
         let words = ["list", &reference, "--insecure-registry", "-o", "json"];
         let listed = json_of(&self.multi.quickstart.run(&words).expect_status(0));
-        listed["signatures"].as_array().unwrap().len()
+        let listed = listed["signatures"].as_array().unwrap().iter();
+        listed.map(|row| row["manifest"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whether the registry has a manifest.
+    fn has(&self, digest: &str) -> bool {
+        let path = format!("/v2/{}/manifests/{digest}", Self::REPOSITORY);
+        let accept = [("Accept", "application/vnd.oci.image.manifest.v1+json")];
+        http::request(self.registry.port(), "GET", &path, &accept, b"").unwrap().status == 200
+    }
+
+    /// A server in front of the registry, which answers what `lie` does not. The plan is moved there.
+    fn behind(&self, lie: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) -> FakeHttp {
+        let port = self.registry.port();
+        let server = FakeHttp::start(move |request| {
+            lie(request).unwrap_or_else(|| {
+                let kept = ["accept", "content-type"];
+                let headers = kept.iter().filter_map(|name| Some((*name, request.header(name)?)));
+                let headers: Vec<(&str, &str)> = headers.collect();
+                // The length of what is not sent is that of what would be.
+                let is_head = request.method == "HEAD";
+                let method = if is_head { "GET" } else { &request.method };
+                let target = &request.target;
+                let answer = http::request(port, method, target, &headers, &request.bytes).unwrap();
+                let told = ["Content-Type", "Location", "Docker-Content-Digest"];
+                let body = answer.body.clone();
+                let answer = told.into_iter().fold(Answer::new(answer.status, body), |to, name| {
+                    answer.header(name).into_iter().fold(to, |to, value| to.header(name, value))
+                });
+                if is_head { answer.without_body() } else { answer }
+            })
+        });
+        let repository = format!("{}/{}", &server.url()["http://".len()..], Self::REPOSITORY);
+        self.edit_plan(|plan| plan["repositories"][0]["repository"] = json!(repository));
+        self.plan(&["--offline"]).expect_status(0);
+        server
     }
 }
 
@@ -151,4 +193,10 @@ fn json_of_file(path: &std::path::Path) -> Value {
 fn digests(plan: &Value) -> Vec<String> {
     let signatures = plan["repositories"][0]["signatures"].as_array().unwrap().iter();
     signatures.map(|signature| signature["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What a report says was pushed.
+fn pushed(report: &Value) -> Vec<String> {
+    let pushed = report["pushed"].as_array().unwrap().iter();
+    pushed.map(|one| one["manifest"].as_str().unwrap().to_owned()).collect()
 }

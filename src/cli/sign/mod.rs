@@ -164,14 +164,32 @@ pub(super) fn store(
     envelope: &[u8],
     form: ManifestForm,
 ) -> Result<StoredSignature, Failure> {
+    push(artifact, &manifest(signer, artifact, envelope, form), envelope)
+}
+
+/// The manifest of an envelope, as it is stored now.
+pub(super) fn manifest(
+    signer: &Signer,
+    artifact: &OpenArtifact,
+    envelope: &[u8],
+    form: ManifestForm,
+) -> Manifest {
     let created = Rfc3339(config::now()).to_string();
     let manifest =
         Manifest::signature(&artifact.descriptor, signer.format, envelope, &signer.chain, &created);
-    let manifest = match form {
+    match form {
         ManifestForm::Config => manifest,
         ManifestForm::ArtifactType => manifest.with_artifact_type(),
-    };
-    let pushed = block_on(artifact.repository.push_signature(&manifest, envelope))??;
+    }
+}
+
+/// Stores an envelope with its manifest.
+pub(super) fn push(
+    artifact: &OpenArtifact,
+    manifest: &Manifest,
+    envelope: &[u8],
+) -> Result<StoredSignature, Failure> {
+    let pushed = block_on(artifact.repository.push_signature(manifest, envelope))??;
     let envelope = Digest::of(HashAlgorithm::Sha256, envelope);
     Ok(StoredSignature { manifest: pushed.digest, envelope })
 }

@@ -1,5 +1,6 @@
 //! `dct migrate`
 
+mod journal;
 mod readiness;
 mod report;
 
@@ -13,6 +14,7 @@ use super::{
     plan::{STRICT, parse},
 };
 use crate::{
+    algorithm::HashAlgorithm,
     cli::{
         Outcome,
         args::{OpenKey, OutputArgs, text_of},
@@ -23,7 +25,7 @@ use crate::{
         policy,
         registry::{Registries, RegistryArgs},
         results::Entry,
-        sign::{ManifestForm, existing, store},
+        sign::{ManifestForm, StoredSignature, existing, manifest, push},
         signing::{Signer, SigningOptions, check_metadata, stored_key},
         verify::{CheckArgs, Judge},
     },
@@ -32,14 +34,17 @@ use crate::{
         Plan, PlanError, PlannedKey, PlannedRepository, PlannedSignature, RefusedRepository,
     },
     fs, limits,
+    oci::Digest,
     plugin::{CERT_CHAIN, Config},
 };
+use journal::{Journal, Pushed};
 use report::{Fate, Report, Row};
 
 /// Sign what a plan says, and verify it under the plan's strict policy.
 ///
 /// What carries such a signature already is not signed again, so a run that broke off is begun again with the same
-/// command. Nothing is changed in Content Trust. The report beside the plan has the digest of every signature manifest.
+/// command. Nothing is changed in Content Trust. The report beside the plan has the digest of every signature manifest
+/// that this and earlier runs have pushed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The plan that `dct plan` wrote
@@ -86,11 +91,15 @@ impl Args {
         let judge = Judge::by(&self.checks, artifacts, strict, stores.trust_stores())?;
         readiness::check(&plan, &signers, &judge)
             .map_err(|failure| failure.context("nothing is signed yet"))?;
+        let journal = if self.dry_run { Journal::read(folder) } else { Journal::open(folder) }?;
         let mut run = Run {
             args: self,
+            journal,
             registries: &registries,
             judge,
             failed_keys,
+            closed: BTreeMap::new(),
+            unwritable: BTreeMap::new(),
             report: Report::new(&self.plan, self.dry_run, refused),
         };
         let progress = Progress::new();
@@ -104,7 +113,7 @@ impl Args {
             }
         }
         progress.clear();
-        let report = run.report.ended();
+        let report = run.report.ended(run.journal.pushed());
         if !self.dry_run {
             report.write(folder)?;
         }
@@ -182,6 +191,13 @@ fn open(
     Ok(signer)
 }
 
+/// What has failed is told again, and not tried again.
+fn not_again(failed: Option<&Failed>, what: &str, row: &mut Row) -> Outcome {
+    let Some(Failed { exit, reason }) = failed else { return Ok(()) };
+    row.result = Fate::NotTried;
+    Err(Failure::message(*exit, format!("{what} has failed before: {reason}")))
+}
+
 impl Failed {
     fn new(failure: &Failure) -> Self {
         Self { exit: failure.exit(), reason: failure.one_line() }
@@ -193,8 +209,13 @@ struct Run<'a> {
     args: &'a Args,
     registries: &'a Registries<'a>,
     judge: Judge<'a>,
+    journal: Journal,
     /// Keys that have not answered.
     failed_keys: BTreeMap<String, Failed>,
+    /// Repositories that do not answer, or let nobody read.
+    closed: BTreeMap<String, Failed>,
+    /// Repositories that have not taken a signature.
+    unwritable: BTreeMap<String, Failed>,
     report: Report,
 }
 
@@ -233,25 +254,26 @@ impl Run<'_> {
     ) -> Outcome {
         check_metadata(&signature.user_metadata)?;
         signer.user_metadata.clone_from(&signature.user_metadata);
-        let reference = format!("{}@{}", repository.repository, signature.digest);
-        let artifact = self.open(&reference, signature).inspect_err(|failure| {
+        let name = &repository.repository;
+        not_again(self.closed.get(name), "the repository", row)?;
+        let reference = format!("{name}@{}", signature.digest);
+        let found = self.find(&reference, signature, signer).inspect_err(|failure| {
             if failure.exit() == Exit::NotFound {
                 row.result = Fate::Missing;
             }
-        })?;
-        let known = block_on(existing(signer, &artifact))??;
+            if [Exit::Unavailable, Exit::Denied].contains(&failure.exit()) {
+                self.closed.insert(name.clone(), Failed::new(failure));
+            }
+        });
+        let (artifact, known) = found?;
         if let Some(known) = known {
             row.manifest = Some(known.manifest);
             self.verify(&reference, &artifact)?;
             row.result = Fate::Skipped;
             return Ok(());
         }
-        block_on(artifact.check())??;
-        if let Some(failed) = self.failed_keys.get(&signature.key) {
-            row.result = Fate::NotTried;
-            let message = format!("key {} has failed: {}", signature.key, failed.reason);
-            return Err(Failure::message(failed.exit, message));
-        }
+        not_again(self.failed_keys.get(&signature.key), "the key", row)?;
+        not_again(self.unwritable.get(name), "the repository", row)?;
         if self.args.dry_run {
             row.result = Fate::Planned;
             return Ok(());
@@ -259,10 +281,48 @@ impl Run<'_> {
         let envelope = signer.sign(&artifact.descriptor).inspect_err(|failure| {
             self.failed_keys.insert(signature.key.clone(), Failed::new(failure));
         })?;
-        let stored = store(signer, &artifact, &envelope, ManifestForm::Config)?;
-        row.manifest = Some(stored.manifest);
+        self.push(name, signer, &artifact, &envelope, row).inspect_err(|failure| {
+            self.unwritable.insert(name.clone(), Failed::new(failure));
+        })?;
         self.verify(&reference, &artifact)?;
         row.result = Fate::Signed;
+        Ok(())
+    }
+
+    /// The artifact, and its signature if there is such a one.
+    fn find(
+        &self,
+        reference: &str,
+        signature: &PlannedSignature,
+        signer: &Signer,
+    ) -> Result<(OpenArtifact, Option<StoredSignature>), Failure> {
+        let artifact = self.open(reference, signature)?;
+        let known = block_on(existing(signer, &artifact))??;
+        if known.is_none() {
+            block_on(artifact.check())??;
+        }
+        Ok((artifact, known))
+    }
+
+    /// A push that fails may have stored the manifest all the same, or may be over when nobody is told any more: its
+    /// digest is written down before.
+    fn push(
+        &mut self,
+        repository: &str,
+        signer: &Signer,
+        artifact: &OpenArtifact,
+        envelope: &[u8],
+        row: &mut Row,
+    ) -> Outcome {
+        let manifest = manifest(signer, artifact, envelope, ManifestForm::Config);
+        let digest = Digest::of(HashAlgorithm::Sha256, &serde_json::to_vec(&manifest)?);
+        self.journal.add(Pushed {
+            repository: repository.to_owned(),
+            artifact: artifact.descriptor.digest.clone(),
+            manifest: digest.clone(),
+        })?;
+        row.manifest = Some(digest);
+        push(artifact, &manifest, envelope)?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use serde::Serialize;
 
+use super::journal::Pushed;
 use crate::{
     cli::{
         Outcome,
@@ -33,6 +34,8 @@ pub(super) struct Report {
     pub(super) signatures: Vec<Row>,
     /// Repositories that the plan leaves out, because their trust data is not accepted.
     pub(super) refused: Vec<RefusedRepository>,
+    /// Every signature manifest that this and earlier runs have pushed, or begun to push.
+    pushed: Vec<Pushed>,
     #[serde(skip)]
     pub(super) exits: Vec<Exit>,
 }
@@ -65,7 +68,7 @@ pub(super) enum Fate {
     Missing,
     /// Not signed, or not accepted.
     Failed,
-    /// Not tried, because its key has not signed.
+    /// Not tried, because its key has not signed before, or its repository has failed.
     NotTried,
 }
 
@@ -78,11 +81,13 @@ impl Report {
             counts: Fate::ALL.map(|fate| (fate, 0)).into(),
             signatures: Vec::new(),
             refused,
+            pushed: Vec::new(),
             exits: Vec::new(),
         }
     }
 
-    pub(super) fn ended(mut self) -> Self {
+    pub(super) fn ended(mut self, pushed: &[Pushed]) -> Self {
+        self.pushed = pushed.to_vec();
         self.at = Rfc3339(config::now()).to_string();
         for row in &self.signatures {
             *self.counts.entry(row.result).or_insert(0) += 1;
@@ -117,6 +122,10 @@ impl Report {
                 row.digest,
                 row.result,
             ));
+        }
+        page.push_str("\n## Signature manifests that were pushed, in this and earlier runs\n\n");
+        for Pushed { repository, manifest, .. } in &self.pushed {
+            page.push_str(&format!("- {repository}@{manifest}\n"));
         }
         page
     }
