@@ -120,7 +120,8 @@ fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
     world.planned();
     let good = world.read_plan();
     let zero = format!("sha256:{}", "0".repeat(64));
-    let cases: [(Change<'_>, &str); 8] = [
+    let signature = |plan: &Value| plan["repositories"][0]["signatures"][0].clone();
+    let cases: [(Change<'_>, &str); 15] = [
         (
             &|plan| plan["repositories"][0]["signatures"][0]["digest"] = json!(zero),
             "which the archive does not release",
@@ -139,6 +140,40 @@ fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
             "which is none of its keys",
         ),
         (&|plan| plan["archive"]["sha256"] = json!("00"), "plan is of another archive"),
+        (
+            &|plan| {
+                let twice = signature(plan);
+                plan["repositories"][0]["signatures"].as_array_mut().unwrap().push(twice);
+            },
+            "registry.example.test/acme/app twice",
+        ),
+        (
+            &|plan| plan["repositories"][0]["signatures"][0]["tags"] = json!(["9.9"]),
+            "plan has another list of tags for",
+        ),
+        (
+            &|plan| plan["repositories"][0]["signatures"][0]["signers"] = json!(["mallory"]),
+            "plan has another list of signers for",
+        ),
+        (
+            &|plan| {
+                let metadata = &mut plan["repositories"][0]["signatures"][0]["userMetadata"];
+                metadata["dct.tags"] = json!("9.9");
+            },
+            "plan has another dct.tags for",
+        ),
+        (
+            &|plan| plan["repositories"][0]["repository"] = json!("*"),
+            "cannot be where the plan says",
+        ),
+        (
+            &|plan| plan["repositories"][0]["repository"] = json!("registry.example/a:1.0"),
+            "cannot be where the plan says",
+        ),
+        (
+            &|plan| plan["keys"]["quickstart"]["pluginConfig"] = json!({"cert-chain": "x.pem"}),
+            "pluginConfig of key \"quickstart\" of the plan has cert-chain",
+        ),
         (&|plan| plan["repositroies"] = json!([]), "unknown field `repositroies`"),
         (&|plan| plan["planVersion"] = json!(2), "plan is of version 2"),
     ];
@@ -155,6 +190,11 @@ fn a_plan_that_says_something_else_than_the_archive_is_not_carried_out() {
         );
     }
     world.edit_plan(|plan| plan.clone_from(&good));
+    let quickstart = &world.multi.quickstart;
+    quickstart.run(&["dct", "export", "--from-raw", "raw", "--to", "archx"]).expect_status(0);
+    let other = world.migrate(&["--archive", "archx"]);
+    let other = other.expect_status(2);
+    assert!(other.stdout.contains("and that of archx has"), "{}", other.stdout);
     let file = world.multi.quickstart.path(&format!("archive/v2/{GUN}/_trust/tuf/targets.json"));
     let mut bytes = fs::read(&file).unwrap();
     bytes[10] ^= 1;

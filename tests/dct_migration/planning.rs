@@ -17,7 +17,7 @@ fn a_key_that_is_still_to_be_found_is_named_with_the_request_to_make() {
         error["causes"][0]
             .as_str()
             .unwrap()
-            .contains("key \"alice\" of the plan is still to be found")
+            .contains("keys of the plan are still to be found: alice")
     );
     assert!(
         error["hint"].as_str().unwrap().starts_with("notation-kms cert request --id KEY"),
@@ -95,4 +95,19 @@ fn a_folder_of_somebody_elses_is_left_alone() {
     let refused = world.plan(&["--offline"]).expect_status(2);
     assert!(refused.stderr.contains("is not empty, and has no plan"), "{}", refused.stderr);
     assert_eq!(fs::read_dir(quickstart.path("plan")).unwrap().count(), 1);
+}
+
+#[test]
+fn every_key_that_is_still_to_be_found_is_named() {
+    let Some(world) = World::or_skip(&["2.0", "3.0"]) else { return };
+    world.plan(&["--offline"]).expect_status(0);
+    world.edit_plan(|plan| {
+        plan["keys"]["carol"] = json!({"name": null, "id": null, "certChain": null});
+        plan["repositories"][0]["signatures"][1]["key"] = json!("carol");
+    });
+    let error = json_of(&world.migrate(&[]).expect_status(5))["error"].clone();
+    assert_eq!(error["causes"][0], "keys of the plan are still to be found: alice, carol");
+    for key in ["alice", "carol"] {
+        assert!(error["hint"].as_str().unwrap().contains(&format!("--to {key}.csr")), "{error}");
+    }
 }

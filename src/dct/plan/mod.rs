@@ -230,6 +230,19 @@ fn not_carried(record: &RepositoryRecord) -> Vec<String> {
             role.threshold.unwrap_or_default()
         ));
     }
+    for (digest, (_, tags)) in released(record) {
+        let signers: BTreeSet<&str> =
+            tags.iter().flat_map(|tag| &tag.signers).map(String::as_str).collect();
+        if signers.len() > 1 {
+            let signers: Vec<&str> = signers.into_iter().collect();
+            let tags: Vec<&str> = tags.iter().map(|tag| tag.tag.as_str()).collect();
+            lines.push(format!(
+                "{digest} ({}) was signed by {}: one key of them signs it again",
+                tags.join(", "),
+                signers.join(" and ")
+            ));
+        }
+    }
     for differing in &record.differing_tags {
         lines.push(format!(
             "tag {} has the digest {} in targets, and {} in targets/releases, which docker pulled and which is signed",

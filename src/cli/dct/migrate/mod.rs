@@ -134,24 +134,35 @@ impl Args {
                 refused.push(known.clone());
             }
         }
-        let checked = plan.check(&archive.identity(), &records, &refused);
+        let (name, identity) = (path.display().to_string(), archive.identity());
+        let checked = plan.check((&name, &identity), &records, &refused);
         checked.map(|()| refused).map_err(|error| {
-            let hint = match &error {
-                PlanError::Placeholder(key) => format!(
-                    "notation-kms cert request --id KEY --subject \"C=…, ST=…, O=…, CN={key}\" --to {key}.csr\n\
-                     then put id and certChain, or the name of key add, into keys of {}, and run dct plan again",
-                    self.plan.display()
-                ),
-                _ => "dct plan makes a new plan of the archive, and keeps what was edited".to_owned(),
-            };
-            let exit = match &error {
-                PlanError::Placeholder(_) => Exit::NotConfigured,
-                _ => Exit::Usage,
+            let (exit, hint) = match &error {
+                PlanError::Placeholders(keys) => (Exit::NotConfigured, self.requests(keys)),
+                _ => {
+                    let hint =
+                        "dct plan makes a new plan of the archive, and keeps what was edited";
+                    (Exit::Usage, hint.to_owned())
+                }
             };
             Failure::new(exit, error)
                 .context(format!("{} is not carried out", self.plan.display()))
                 .hint(hint)
         })
+    }
+
+    /// How the keys are found that are not known yet.
+    fn requests(&self, keys: &[String]) -> String {
+        let request = |key: &String| {
+            format!(
+                "notation-kms cert request --id KEY --subject \"C=…, ST=…, O=…, CN={key}\" --to {key}.csr\n"
+            )
+        };
+        let requests: String = keys.iter().map(request).collect();
+        format!(
+            "{requests}then put id and certChain, or the name of key add, into keys of {}, and run dct plan again",
+            self.plan.display()
+        )
     }
 }
 

@@ -84,7 +84,7 @@ struct Report {
     /// By what the registry says of them.
     registry: BTreeMap<RegistryState, usize>,
     /// Keys of the plan that are still to be found.
-    placeholders: BTreeSet<String>,
+    placeholders: Vec<String>,
     /// Repositories whose trust data is not accepted.
     refused: Vec<RefusedRepository>,
 }
@@ -346,14 +346,13 @@ impl Report {
         for signature in signatures() {
             *registry.entry(signature.registry.state).or_insert(0) += 1;
         }
-        let is_missing = |key: &&str| plan.keys.get(*key).is_some_and(PlannedKey::is_placeholder);
         Self {
             plan: folder.join(PLAN).display().to_string(),
             repositories: plan.repositories.len(),
             digests: signatures().count(),
             tags: signatures().map(|signature| signature.tags.len()).sum(),
             registry,
-            placeholders: plan.used_keys().into_iter().filter(is_missing).map(Into::into).collect(),
+            placeholders: plan.placeholders(),
             refused: plan.refused.clone(),
         }
     }
