@@ -20,6 +20,9 @@ use crate::support::{
     trust_data::{self, GUN, TrustRepository},
 };
 
+/// An edit of a plan.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// A registry with images that Content Trust has released, the archive of that, and quickstart's key.
 struct World {
     registry: Registry,

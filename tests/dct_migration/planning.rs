@@ -1,10 +1,16 @@
 //! `dct plan`.
 
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
+use notation_sdk::algorithm::KeySpec;
 use serde_json::json;
 
-use super::{World, digests, json_of, nonzero};
+use super::{Change, World, digests, json_of, nonzero};
+use crate::support::{
+    fake_http::Answer,
+    quickstart::Quickstart,
+    trust_data::{self, GUN, TrustKey, TrustRepository},
+};
 
 #[test]
 fn a_key_that_is_still_to_be_found_is_named_with_the_request_to_make() {
@@ -110,4 +116,202 @@ fn every_key_that_is_still_to_be_found_is_named() {
     for key in ["alice", "carol"] {
         assert!(error["hint"].as_str().unwrap().contains(&format!("--to {key}.csr")), "{error}");
     }
+}
+
+#[test]
+fn the_keys_of_the_command_line_come_before_those_of_the_plan() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let key = quickstart.key_reference();
+    let chain = quickstart.path("keys/chain.pem");
+    let add = ["key", "add", "other", "--id", &key, "--cert-chain", chain.to_str().unwrap()];
+    quickstart.run(&add).expect_status(0);
+    let keys = |world: &World| -> Vec<String> {
+        let plan = world.read_plan();
+        let signatures = plan["repositories"][0]["signatures"].as_array().unwrap().clone();
+        signatures.iter().map(|one| one["key"].as_str().unwrap().to_owned()).collect()
+    };
+    world.plan(&["--offline"]).expect_status(0);
+    for key in ["quickstart", "other"] {
+        world.plan(&["--offline", "--key", key]).expect_status(0);
+        assert_eq!(keys(&world), [key, key]);
+    }
+    world.plan(&["--offline", "--key", "alice=quickstart"]).expect_status(0);
+    assert_eq!(keys(&world), ["quickstart", "quickstart"]);
+    assert!(world.read_plan()["keys"].get("alice").is_none(), "no key is still to be found");
+    // What nothing is said of stays.
+    world.plan(&["--offline"]).expect_status(0);
+    assert_eq!(keys(&world), ["quickstart", "quickstart"]);
+    let refused = world.plan(&["--offline", "--key", "mallory=quickstart"]).expect_status(2);
+    assert!(refused.stderr.contains("\"mallory\", and nobody of that name has signed"));
+    assert!(refused.stderr.contains("these have: alice"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_plan_that_nobody_could_carry_out_is_told_as_that() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let key = quickstart.key_reference();
+    let chain = quickstart.path("bare.pem");
+    let words = ["cert", "self-sign", "--id", &key, "--subject", "CN=bare"];
+    let more = ["--allow-unnameable-subject", "--days", "9", "--to", chain.to_str().unwrap()];
+    quickstart.run(&[&words[..], &more].concat()).expect_status(0);
+    world.plan(&["--offline", "--key", "quickstart"]).expect_status(0);
+    let good = world.read_plan();
+    let cases: [(Change<'_>, &str); 5] = [
+        (
+            &|plan| plan["repositories"][0]["repository"] = json!("*"),
+            "\"*\" is not a fully qualified",
+        ),
+        (&|plan| plan["repositories"][0]["repository"] = json!("a.example/b:1.0"), "no tag"),
+        (&|plan| plan["repositories"][0]["repository"] = json!("a.example/Upper"), "lower case"),
+        (&|plan| plan["repositories"][0]["repository"] = json!("myapp"), "\"myapp\" is not"),
+        (
+            &|plan| {
+                plan["keys"]["quickstart"] = json!({"name": null, "id": key, "certChain": chain});
+            },
+            "C, ST (or S) and O are mandatory",
+        ),
+    ];
+    for (change, reason) in cases {
+        world.edit_plan(|plan| {
+            plan.clone_from(&good);
+            change(plan);
+        });
+        let planned = world.plan(&["--offline", "-o", "json"]).expect_status(5);
+        let problems = json_of(&planned)["problems"].to_string();
+        assert!(problems.contains(&reason.replace('"', "\\\"")), "{reason}: {problems}");
+        let check = ["policy", "check", "plan/trustpolicy.strict.json"];
+        quickstart.run(&check).expect_status(3);
+    }
+}
+
+#[test]
+fn two_repositories_at_one_place_are_told() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let other = "registry.example.test/acme/other";
+    let key = TrustKey::certified(KeySpec::Ec256, other);
+    let data = TrustRepository::with_root_key(&key).build();
+    trust_data::write(&data, &quickstart.path(&format!("raw/{other}")));
+    world.dct(&["export", "--from-raw", "raw", "--to", "two"]).expect_status(0);
+    let plan = ["plan", "two", "--to", "plan", "--offline", "--key", "quickstart"];
+    world.dct(&plan).expect_status(0);
+    world.edit_plan(|plan| plan["repositories"][1]["repository"] = json!(GUN));
+    let told = world.dct(&plan).expect_status(5);
+    assert!(told.stdout.contains("problem: ") && told.stdout.contains(GUN), "{}", told.stdout);
+}
+
+#[test]
+fn a_root_that_no_key_has_any_more_leaves_the_trust_store() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    world.plan(&["--offline", "--key", "quickstart"]).expect_status(0);
+    let store = quickstart.path("plan/truststore/x509/ca/release");
+    let files = || -> BTreeSet<String> {
+        let entries = fs::read_dir(&store).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let first = files();
+    fs::write(store.join("ours.pem"), "of somebody else").unwrap();
+    let other = Quickstart::new();
+    world.edit_plan(|plan| {
+        plan["keys"]["quickstart"] = json!({
+            "name": null, "id": other.key_reference(), "certChain": other.path("keys/chain.pem"),
+        });
+    });
+    let planned = world.plan(&["--offline"]).expect_status(0);
+    assert!(planned.stderr.contains("is removed: no key of the plan has it"), "{planned:?}");
+    let second = files();
+    assert_eq!(second.len(), 2);
+    assert!(second.contains("ours.pem") && second.is_disjoint(&first), "{second:?}");
+}
+
+#[test]
+fn what_the_roots_of_the_old_signatures_hang_on_is_told_and_a_pin_is_kept() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let planned = world.plan(&["--offline", "--key", "quickstart"]).expect_status(0);
+    let first_use = "root trusted on first use, not known to be right: key ";
+    let key = planned.stderr.split(first_use).nth(1).unwrap().trim().to_owned();
+    let readme = || fs::read_to_string(world.multi.quickstart.path("plan/README.md")).unwrap();
+    assert!(readme().contains(first_use));
+    let repository = world.repository();
+    world.edit_plan(|plan| plan["repositories"][0]["repository"] = json!(repository));
+    world.plan(&[]).expect_status(0);
+    for run in [world.migrate(&[]), world.status()] {
+        let run = run.expect_status(0);
+        assert!(run.stderr.contains(first_use), "{}", run.stderr);
+        let root = &json_of(&run)["roots"][0];
+        assert_eq!(root["rootTrust"], json!({"kind": "first-use"}));
+        assert_eq!(root["rootKeys"], json!([key]));
+    }
+    world.plan(&["--pin-root", &key]).expect_status(0);
+    assert!(!readme().contains(first_use) && readme().contains("root pinned: key "));
+    for run in [world.plan(&["-o", "json"]), world.migrate(&[]), world.status()] {
+        let run = run.expect_status(0);
+        assert_eq!(json_of(&run)["roots"][0]["rootTrust"]["kind"], "pinned");
+        assert!(!run.stderr.contains(first_use), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_platform_that_is_gone_is_told() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    world.planned();
+    let platform = world.multi.platforms[0].digest.to_string();
+    world.delete(&platform);
+    let planned = world.plan(&["-o", "json"]).expect_status(9);
+    assert_eq!(nonzero(&json_of(&planned)["registry"]), json!({"incomplete": 1}));
+    let facts = world.read_plan()["repositories"][0]["signatures"][0]["registry"].clone();
+    assert_eq!(facts["problem"], format!("not there: {platform}"));
+}
+
+#[test]
+fn a_registry_that_lets_nobody_in_is_told_as_that() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    world.planned();
+    let _server = world.behind(|_| Some(Answer::new(401, "{}")));
+    world.plan(&[]).expect_status(7);
+}
+
+#[test]
+fn every_edit_of_a_policy_and_of_the_readme_is_kept() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    world.plan(&["--offline", "--key", "quickstart"]).expect_status(0);
+    for file in ["plan/trustpolicy.strict.json", "plan/README.md"] {
+        for edit in ["first", "second"] {
+            quickstart.write(file, edit);
+            world.plan(&["--offline"]).expect_status(0);
+        }
+        for (number, edit) in [(1, "first"), (2, "second")] {
+            let kept = quickstart.path(&format!("{file}.{number}"));
+            assert_eq!(fs::read_to_string(kept).unwrap(), edit, "{file}");
+        }
+    }
+}
+
+#[test]
+fn edits_of_a_plan_are_taken_over_to_a_plan_of_a_later_archive() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    world.plan(&["--offline", "--trust-store", "acme"]).expect_status(0);
+    let key = quickstart.key_reference();
+    world.edit_plan(|plan| {
+        plan["repositories"][0]["repository"] = json!("other.example/app");
+        plan["keys"]["alice"] = json!({"name": null, "id": key, "certChain": "../keys/chain.pem"});
+    });
+    // Somebody has released another tag meanwhile.
+    let mut repository = TrustRepository::new();
+    repository.signed.get_mut("targets").unwrap()["version"] = json!(2);
+    trust_data::write(&repository.build(), &quickstart.path(&format!("later/{GUN}")));
+    world.dct(&["export", "--from-raw", "later", "--to", "archive-2"]).expect_status(0);
+    let refused = world.dct(&["plan", "archive-2", "--to", "plan", "--offline"]).expect_status(2);
+    assert!(refused.stderr.contains("--from FILE takes over"), "{}", refused.stderr);
+    let words = ["plan", "archive-2", "--to", "a/new", "--from", "plan/plan.json", "--offline"];
+    world.dct(&words).expect_status(0);
+    let plan = super::json_of_file(&quickstart.path("a/new/plan.json"));
+    assert_eq!(plan["repositories"][0]["repository"], "other.example/app");
+    assert_eq!((&plan["keys"]["alice"]["id"], &plan["trustStore"]), (&json!(key), &json!("acme")));
+    assert!(quickstart.path("a/new/truststore/x509/ca/acme").exists(), "the chain was found");
 }

@@ -11,21 +11,24 @@ mod status;
 
 use std::path::Path;
 
+use serde::Serialize;
 use time::UtcDateTime;
 
 use super::{
     Outcome,
     failure::{Exit, Failure},
-    output::Format,
+    output::{self, Format},
 };
 use crate::{
     config,
     dct::{
         Archive, Gun, Judgement, RepositoryRecord, RootPin, RootTrust, Terms, TrustData, Verdict,
-        judge, newest_versions, plan::RefusedRepository, remembered_roots,
+        judge, newest_versions,
+        plan::{Plan, RefusedRepository},
+        remembered_roots,
     },
     fs, limits,
-    x509::parse_bundle,
+    x509::{Certificate, parse_bundle},
 };
 
 /// Leave Docker Content Trust (notary v1): find it, keep its data, plan, and sign again.
@@ -76,7 +79,7 @@ impl PinArgs {
     fn read(&self) -> Result<Vec<RootPin>, Failure> {
         let mut pins = Vec::new();
         for pin in &self.pins {
-            if pin.len() == 64 && pin.chars().all(|c| c.is_ascii_hexdigit()) {
+            if is_key_id(pin) {
                 pins.push(RootPin::KeyId(pin.to_ascii_lowercase()));
             } else {
                 pins.extend(certificates(pin)?);
@@ -92,13 +95,73 @@ fn certificates(file: &str) -> Result<Vec<RootPin>, Failure> {
     };
     let bytes = fs::read_bounded(Path::new(file), limits::CERTIFICATE_FILE_BYTES)
         .map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
+    pins_in(&bytes).map_err(unusable)
+}
+
+fn pins_in(certificates: &[u8]) -> Result<Vec<RootPin>, Failure> {
     let certificates =
-        parse_bundle(&bytes).map_err(|error| unusable(Failure::new(Exit::Usage, error)))?;
-    let pin = |certificate: crate::x509::Certificate| match certificate.is_ca() {
+        parse_bundle(certificates).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let pin = |certificate: Certificate| match certificate.is_ca() {
         true => RootPin::Ca(Box::new(certificate)),
         false => RootPin::Certificate(Box::new(certificate)),
     };
     Ok(certificates.into_iter().map(pin).collect())
+}
+
+/// Pins as a plan has them.
+fn pins_of(plan: &Plan) -> Result<Vec<RootPin>, Failure> {
+    let mut pins = Vec::new();
+    for pin in &plan.archive.pins {
+        match is_key_id(pin) {
+            true => pins.push(RootPin::KeyId(pin.to_ascii_lowercase())),
+            false => pins.extend(pins_in(pin.as_bytes()).map_err(|failure| {
+                failure.context("a pin of the plan is neither a key id nor a certificate")
+            })?),
+        }
+    }
+    Ok(pins)
+}
+
+/// A pin as plans have it.
+fn text_of_pin(pin: &RootPin) -> String {
+    match pin {
+        RootPin::KeyId(id) => id.clone(),
+        RootPin::Certificate(certificate) | RootPin::Ca(certificate) => certificate.to_pem(),
+    }
+}
+
+fn is_key_id(pin: &str) -> bool {
+    pin.len() == 64 && pin.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// "None of none is left" is no answer to whether a migration is done.
+fn nothing_released() -> Failure {
+    Failure::silent(Exit::NotFound, "the archive releases nothing")
+}
+
+/// The root of a repository's trust data, in reports.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RootRow {
+    gun: String,
+    root_trust: RootTrust,
+    /// Ids.
+    root_keys: Vec<String>,
+}
+
+/// The roots of repositories, with a word on those that nobody has pinned.
+fn tell_roots(records: &[RepositoryRecord]) -> Vec<RootRow> {
+    let row = |record: &RepositoryRecord| {
+        if record.root_trust == RootTrust::FirstUse {
+            output::note(&format!("warning: {}: {}", record.gun, tell_trust(record)));
+        }
+        RootRow {
+            gun: record.gun.clone(),
+            root_trust: record.root_trust.clone(),
+            root_keys: record.root_keys.iter().map(|key| key.id.clone()).collect(),
+        }
+    };
+    records.iter().map(row).collect()
 }
 
 /// Says what a repository's trust hangs on, root key ids included: first use is never silent.

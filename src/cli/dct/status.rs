@@ -10,8 +10,9 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    PinArgs, archived, open_archive,
+    PinArgs, RootRow, archived, nothing_released, open_archive, pins_of,
     plan::{STRICT, parse},
+    tell_roots,
 };
 use crate::{
     cli::{
@@ -62,6 +63,8 @@ pub(in crate::cli) struct Args {
 struct Report {
     covered: usize,
     digests: Vec<Row>,
+    /// What the trust in each repository's data hangs on.
+    roots: Vec<RootRow>,
     /// Repositories whose trust data is not accepted, and why: what they released is not known.
     refused: Vec<RefusedRepository>,
     #[serde(skip)]
@@ -89,7 +92,11 @@ impl Args {
             let message = format!("the plan is of another archive, {}", plan.archive.path);
             return Err(Failure::message(Exit::Usage, message));
         }
-        let (records, refused) = archived(&archive, &self.pins.read()?, self.allow_expired);
+        let pins = match (self.pins.read()?, &plan) {
+            (pins, Some(plan)) if pins.is_empty() => pins_of(plan)?,
+            (pins, _) => pins,
+        };
+        let (records, refused) = archived(&archive, &pins, self.allow_expired);
         let mut rows = Vec::new();
         for record in &records {
             let planned = plan.as_ref().and_then(|plan| {
@@ -104,7 +111,8 @@ impl Args {
         let registries = Registries::new(&self.registry, false);
         let judge = self.judge(&registries)?;
         self.tell_missing_roots(&judge, &registries)?;
-        let mut report = Report { covered: 0, digests: rows, refused, exits: Vec::new() };
+        let roots = tell_roots(&records);
+        let mut report = Report { covered: 0, digests: rows, roots, refused, exits: Vec::new() };
         report.fill(&judge)?;
         output::data(self.output.format, &report)?;
         report.outcome()
@@ -212,6 +220,7 @@ impl Report {
             Some(_) if self.covered > 0 => Exit::Partial,
             Some(first) => first,
             None if !self.refused.is_empty() => Exit::Partial,
+            None if self.digests.is_empty() => return Err(nothing_released()),
             None => return Ok(()),
         };
         Err(Failure::silent(exit, format!("{} digests are not covered", self.exits.len())))

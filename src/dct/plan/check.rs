@@ -153,13 +153,21 @@ impl PlannedRepository {
     pub(crate) fn scope(&self) -> Result<RegistryScope, ScopeError> {
         self.repository.parse()
     }
+
+    /// The same for policies and settings. What is no repository gets a form that every reader refuses.
+    pub(crate) fn place(&self) -> String {
+        match self.scope() {
+            Ok(scope) => scope.to_string(),
+            Err(_) => format!("<{}>", self.repository),
+        }
+    }
 }
 
 /// What would be planned, by digest.
 type Released = BTreeMap<Digest, PlannedSignature>;
 
 fn released(record: &RepositoryRecord) -> Released {
-    let planned = PlannedRepository::new(record, &|signer| signer.to_owned());
+    let planned = PlannedRepository::new(record, String::new());
     planned.signatures.into_iter().map(|one| (one.digest.clone(), one)).collect()
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) archive: PlannedArchive,
     /// RFC 3339.
     pub(crate) planned_at: String,
+    /// The trust store of the new certificates.
+    pub(crate) trust_store: String,
     /// Who is to sign, by the names that signatures use.
     pub(crate) keys: BTreeMap<String, PlannedKey>,
     pub(crate) repositories: Vec<PlannedRepository>,
@@ -49,6 +51,9 @@ pub(crate) struct PlannedArchive {
     pub(crate) path: String,
     /// SHA-256 of its `SHA256SUMS`, hex.
     pub(crate) sha256: String,
+    /// What was known of its root keys: ids, and certificates in PEM.
+    #[serde(default)]
+    pub(crate) pins: Vec<String>,
 }
 
 /// A key: its name in `signingkeys.json`, or a reference with its chain. Without both it is still to be found.
@@ -75,6 +80,8 @@ pub(crate) struct PlannedRepository {
     pub(crate) repository: String,
     /// The statement of the trust policies.
     pub(crate) statement: String,
+    /// What the trust in its root keys hangs on.
+    pub(crate) root: String,
     pub(crate) signatures: Vec<PlannedSignature>,
     pub(crate) not_carried: Vec<String>,
 }
@@ -114,6 +121,8 @@ pub(crate) struct RegistryFacts {
 pub(crate) enum RegistryState {
     /// With the size that was signed.
     Present,
+    /// It is there, and something that it lists is not.
+    Incomplete,
     Gone,
     OtherSize,
     /// It could not be asked: nobody knows.
@@ -123,8 +132,14 @@ pub(crate) enum RegistryState {
 }
 
 impl RegistryState {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Present, Self::Gone, Self::OtherSize, Self::Unknown, Self::NotAsked];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Present,
+        Self::Incomplete,
+        Self::Gone,
+        Self::OtherSize,
+        Self::Unknown,
+        Self::NotAsked,
+    ];
 }
 
 /// A repository that is left out.
@@ -174,8 +189,8 @@ impl RegistryFacts {
 }
 
 impl PlannedRepository {
-    /// What is to be signed for a repository whose trust data is accepted. `key_of` gives the key of a signer.
-    pub(crate) fn new(record: &RepositoryRecord, key_of: &dyn Fn(&str) -> String) -> Self {
+    /// What is to be signed for a repository whose trust data is accepted, with a key for each signer.
+    pub(crate) fn new(record: &RepositoryRecord, root: String) -> Self {
         let version = |role: &Role| {
             let file = record.roles.iter().find(|file| file.role == *role)?;
             Some(format!("{role}:{}", file.version?))
@@ -192,13 +207,10 @@ impl PlannedRepository {
                 ("dct.signers", signers.join(",")),
                 ("dct.targets-version", versions.join(",")),
             ];
-            // Who is somebody comes before the holders of the repository's keys.
-            let signer = signers.iter().map(String::as_str).find(|signer| *signer != REPO_ADMIN);
-            let signer = signer.unwrap_or(REPO_ADMIN);
             PlannedSignature {
                 digest,
                 size,
-                key: key_of(if signer == REPO_ADMIN { REPOSITORY_KEY } else { signer }),
+                key: main_signer(&signers).to_owned(),
                 tags,
                 signers,
                 user_metadata: user_metadata.map(|(name, value)| (name.to_owned(), value)).into(),
@@ -209,6 +221,7 @@ impl PlannedRepository {
             gun: record.gun.clone(),
             repository: record.gun.clone(),
             statement: statement_name(&record.gun),
+            root,
             signatures: released(record).into_iter().map(signature).collect(),
             not_carried: not_carried(record),
         }
@@ -218,6 +231,20 @@ impl PlannedRepository {
     pub(crate) fn keys(&self) -> BTreeSet<&str> {
         self.signatures.iter().map(|signature| signature.key.as_str()).collect()
     }
+}
+
+/// Whose key signs again: who is somebody comes before the holders of the repository's keys.
+fn main_signer(signers: &[String]) -> &str {
+    signers
+        .iter()
+        .map(|signer| name_of(signer))
+        .find(|name| *name != REPOSITORY_KEY)
+        .unwrap_or(REPOSITORY_KEY)
+}
+
+/// A signer, as plans name one.
+fn name_of(signer: &str) -> &str {
+    if signer == REPO_ADMIN { REPOSITORY_KEY } else { signer }
 }
 
 /// What is particular about a repository and is lost.
@@ -268,13 +295,9 @@ impl Plan {
         serde_json::from_value(value).map_err(PlanError::Malformed)
     }
 
-    /// Takes over what a person has decided in an earlier plan of the same archive.
+    /// Takes over what a person has decided in an earlier plan.
     pub(crate) fn keep(&mut self, earlier: &Self) {
-        for (name, key) in &earlier.keys {
-            if self.keys.get(name).is_none_or(PlannedKey::is_placeholder) {
-                self.keys.insert(name.clone(), key.clone());
-            }
-        }
+        self.keys.clone_from(&earlier.keys);
         for repository in &mut self.repositories {
             let Some(known) = earlier.repositories.iter().find(|one| one.gun == repository.gun)
             else {
@@ -290,6 +313,30 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// Gives signatures the keys that somebody has chosen for their signers, by name; the rest stays as it is.
+    pub(crate) fn choose(&mut self, key_of: &dyn Fn(&str) -> Option<String>) {
+        for signature in self.repositories.iter_mut().flat_map(|one| &mut one.signatures) {
+            if let Some(key) = key_of(main_signer(&signature.signers)) {
+                let known = self.keys.entry(key.clone()).or_default();
+                if known.is_placeholder() {
+                    *known = PlannedKey::named(&key);
+                }
+                signature.key = key;
+            }
+        }
+        let used: BTreeSet<String> = self.used_keys().into_iter().map(ToOwned::to_owned).collect();
+        for name in &used {
+            self.keys.entry(name.clone()).or_default();
+        }
+        self.keys.retain(|name, key| used.contains(name) || !key.is_placeholder());
+    }
+
+    /// Everybody who has signed something, by the names of plans.
+    pub(crate) fn signers(&self) -> BTreeSet<&str> {
+        let signatures = self.repositories.iter().flat_map(|repository| &repository.signatures);
+        signatures.flat_map(|signature| &signature.signers).map(|signer| name_of(signer)).collect()
     }
 
     /// Names of keys that signatures use.

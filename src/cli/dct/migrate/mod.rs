@@ -10,8 +10,9 @@ use std::{
 };
 
 use super::{
-    PinArgs, archived, open_archive,
+    PinArgs, RootRow, archived, open_archive, pins_of,
     plan::{STRICT, parse},
+    tell_roots,
 };
 use crate::{
     algorithm::HashAlgorithm,
@@ -73,7 +74,7 @@ impl Args {
             .map_err(|error| Failure::new(Exit::Usage, error))?;
         let plan = parse(&self.plan, &bytes)?;
         let folder = self.plan.parent().unwrap_or_else(|| Path::new("."));
-        let refused = self.check(&plan)?;
+        let (roots, refused) = self.check(&plan)?;
         let (mut signers, mut failed_keys) = (BTreeMap::new(), BTreeMap::new());
         for name in plan.used_keys() {
             let key = plan.keys.get(name).cloned().unwrap_or_default();
@@ -100,7 +101,7 @@ impl Args {
             failed_keys,
             closed: BTreeMap::new(),
             unwritable: BTreeMap::new(),
-            report: Report::new(&self.plan, self.dry_run, refused),
+            report: Report::new(&self.plan, self.dry_run, roots, refused),
         };
         let progress = Progress::new();
         let total: usize = plan.repositories.iter().map(|one| one.signatures.len()).sum();
@@ -121,12 +122,16 @@ impl Args {
         report.outcome()
     }
 
-    /// Holds the plan against the archive, and gives the repositories that stay out.
-    fn check(&self, plan: &Plan) -> Result<Vec<RefusedRepository>, Failure> {
+    /// Holds the plan against the archive, and gives the roots of the repositories, and those that stay out.
+    fn check(&self, plan: &Plan) -> Result<(Vec<RootRow>, Vec<RefusedRepository>), Failure> {
         let path = self.archive.clone().unwrap_or_else(|| PathBuf::from(&plan.archive.path));
         let archive = open_archive(&path)?;
+        let pins = match self.pins.read()? {
+            pins if pins.is_empty() => pins_of(plan)?,
+            pins => pins,
+        };
         // Whether expired data is taken was settled when the plan was made.
-        let (mut records, mut refused) = archived(&archive, &self.pins.read()?, true);
+        let (mut records, mut refused) = archived(&archive, &pins, true);
         let planned = |gun: &str| plan.repositories.iter().any(|one| one.gun == gun);
         for known in plan.refused.iter().filter(|known| !planned(&known.gun)) {
             if records.iter().any(|record| record.gun == known.gun) {
@@ -136,7 +141,7 @@ impl Args {
         }
         let (name, identity) = (path.display().to_string(), archive.identity());
         let checked = plan.check((&name, &identity), &records, &refused);
-        checked.map(|()| refused).map_err(|error| {
+        checked.map(|()| (tell_roots(&records), refused)).map_err(|error| {
             let (exit, hint) = match &error {
                 PlanError::Placeholders(keys) => (Exit::NotConfigured, self.requests(keys)),
                 _ => {

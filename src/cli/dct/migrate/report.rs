@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use serde::Serialize;
 
-use super::journal::Pushed;
+use super::{
+    super::{RootRow, nothing_released},
+    journal::Pushed,
+};
 use crate::{
     cli::{
         Outcome,
@@ -32,6 +35,8 @@ pub(super) struct Report {
     /// How many have which result.
     pub(super) counts: BTreeMap<Fate, usize>,
     pub(super) signatures: Vec<Row>,
+    /// What the trust in each repository's data hangs on.
+    roots: Vec<RootRow>,
     /// Repositories that the plan leaves out, because their trust data is not accepted.
     pub(super) refused: Vec<RefusedRepository>,
     /// Every signature manifest that this and earlier runs have pushed, or begun to push.
@@ -73,13 +78,19 @@ pub(super) enum Fate {
 }
 
 impl Report {
-    pub(super) fn new(plan: &Path, dry_run: bool, refused: Vec<RefusedRepository>) -> Self {
+    pub(super) fn new(
+        plan: &Path,
+        dry_run: bool,
+        roots: Vec<RootRow>,
+        refused: Vec<RefusedRepository>,
+    ) -> Self {
         Self {
             plan: plan.display().to_string(),
             at: String::new(),
             dry_run,
             counts: Fate::ALL.map(|fate| (fate, 0)).into(),
             signatures: Vec::new(),
+            roots,
             refused,
             pushed: Vec::new(),
             exits: Vec::new(),
@@ -136,6 +147,7 @@ impl Report {
             Some(first) if self.exits.len() == self.signatures.len() => first,
             Some(_) => Exit::Partial,
             None if !self.refused.is_empty() => Exit::Partial,
+            None if self.signatures.is_empty() => return Err(nothing_released()),
             None => return Ok(()),
         };
         Err(Failure::silent(exit, format!("{} digests are not covered", self.exits.len())))

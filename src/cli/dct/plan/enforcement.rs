@@ -74,7 +74,8 @@ impl<'a> Settings<'a> {
              \x20   - name: signed\n      match:\n        any:\n          - resources:\n              kinds: [Pod]\n\
              \x20     verifyImages:\n"
             .to_owned();
-        for (PlannedRepository { repository, .. }, roots) in &self.repositories {
+        for (planned, roots) in &self.repositories {
+            let repository = planned.place();
             let images = [":*", "@*"].map(|rest| quoted(&format!("{repository}{rest}")));
             let [by_tag, by_digest] = images;
             text.push_str(&format!(
@@ -92,8 +93,8 @@ impl<'a> Settings<'a> {
 
     fn connaisseur(&self) -> Result<String, serde_json::Error> {
         let (mut validators, mut policy) = (String::new(), String::new());
-        for (PlannedRepository { repository, statement, .. }, roots) in &self.repositories {
-            let name = quoted(statement)?;
+        for (planned, roots) in &self.repositories {
+            let (repository, name) = (planned.place(), quoted(&planned.statement)?);
             validators.push_str(&format!(
                 "    - name: {name}\n      type: notation\n      trustRoots:\n"
             ));

@@ -13,11 +13,13 @@ use std::{
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
-use super::{PinArgs, archived, open_archive};
+use super::{
+    PinArgs, RootRow, archived, open_archive, pins_of, tell_roots, tell_trust, text_of_pin,
+};
 use crate::{
     cli::{
         Outcome,
-        args::{OutputArgs, read_chain},
+        args::{OutputArgs, read_chain, text_of},
         artifact, block_on,
         failure::{Exit, Failure},
         output::{self, Progress},
@@ -25,11 +27,15 @@ use crate::{
         signing::stored_key,
     },
     config,
-    dct::plan::{
-        Plan, PlannedArchive, PlannedKey, PlannedRepository, PlannedSignature, REPOSITORY_KEY,
-        RefusedRepository, RegistryFacts, RegistryState, VERSION,
+    dct::{
+        Archive,
+        plan::{
+            Plan, PlanError, PlannedArchive, PlannedRepository, PlannedSignature, REPOSITORY_KEY,
+            RefusedRepository, RegistryFacts, RegistryState, VERSION,
+        },
     },
     fs, limits,
+    oci::Digest,
     plugin::CERT_CHAIN,
     registry::{Repository, RepositoryError, RepositoryErrorKind, tree::manifests_below},
     trust::TrustStore,
@@ -40,6 +46,8 @@ use crate::{
 pub(super) const PLAN: &str = "plan.json";
 pub(super) const STRICT: &str = "trustpolicy.strict.json";
 pub(super) const AUDIT: &str = "trustpolicy.audit.json";
+/// The trust store, where nobody names one.
+const TRUST_STORE: &str = "release";
 
 /// Plan how to sign again what an archive's trust data releases.
 ///
@@ -56,9 +64,12 @@ pub(in crate::cli) struct Args {
     /// repeated
     #[arg(long = "key", value_name = "[SIGNER=]NAME")]
     keys: Vec<String>,
-    /// Name of the trust store of the new certificates
-    #[arg(long, value_name = "NAME", default_value = "release")]
-    trust_store: String,
+    /// Name of the trust store of the new certificates; release, or that of the plan that is there
+    #[arg(long, value_name = "NAME")]
+    trust_store: Option<String>,
+    /// A plan whose edits are taken over, where DIR has none: also one of an earlier archive of the same repositories
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
     /// Plan from expired trust data too
     #[arg(long)]
     allow_expired: bool,
@@ -85,62 +96,105 @@ struct Report {
     registry: BTreeMap<RegistryState, usize>,
     /// Keys of the plan that are still to be found.
     placeholders: Vec<String>,
+    /// Why the plan cannot be carried out as it is.
+    problems: Vec<String>,
+    /// What the trust in each repository's data hangs on.
+    roots: Vec<RootRow>,
     /// Repositories whose trust data is not accepted.
     refused: Vec<RefusedRepository>,
+    /// What the failures of registries are worth that said nothing.
+    #[serde(skip)]
+    unanswered: Vec<Exit>,
 }
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        TrustStore::from_str(&format!("ca:{}", self.trust_store))
-            .map_err(|error| Failure::new(Exit::Usage, error))?;
         let archive = open_archive(&self.archive)?;
         self.check_folder()?;
-        let earlier = read_plan(&self.to)?;
-        let (records, refused) = archived(&archive, &self.pins.read()?, self.allow_expired);
-        let (default, of_signers) = self.keys()?;
-        let key_of = |signer: &str| {
-            let chosen = of_signers.get(signer).or(default.as_ref());
-            chosen.cloned().unwrap_or_else(|| signer.to_owned())
+        let earlier = self.earlier(&archive)?;
+        let pins = match (self.pins.read()?, &earlier) {
+            (pins, Some(earlier)) if pins.is_empty() => pins_of(earlier)?,
+            (pins, _) => pins,
         };
-        let repositories: Vec<PlannedRepository> =
-            records.iter().map(|record| PlannedRepository::new(record, &key_of)).collect();
-        let repositories = with_statements_of_their_own(repositories);
+        let (records, refused) = archived(&archive, &pins, self.allow_expired);
+        let planned = |record| PlannedRepository::new(record, tell_trust(record));
         let mut plan = Plan {
             plan_version: VERSION,
             archive: PlannedArchive {
                 path: self.archive.display().to_string(),
                 sha256: archive.identity(),
+                pins: pins.iter().map(text_of_pin).collect(),
             },
             planned_at: Rfc3339(config::now()).to_string(),
+            trust_store: self.trust_store(earlier.as_ref())?,
             keys: BTreeMap::new(),
-            repositories,
+            repositories: with_statements_of_their_own(records.iter().map(planned).collect()),
             refused,
             not_carried: NOT_CARRIED.map(ToOwned::to_owned).to_vec(),
             steps: Vec::new(),
         };
-        let chosen: BTreeSet<&String> = default.iter().chain(of_signers.values()).collect();
-        let key = |name: &str| match chosen.iter().any(|chosen| *chosen == name) {
-            true => (name.to_owned(), PlannedKey::named(name)),
-            false => (name.to_owned(), PlannedKey::default()),
-        };
-        plan.keys = plan.used_keys().into_iter().map(key).collect();
         if let Some(earlier) = &earlier {
-            if earlier.archive.sha256 != plan.archive.sha256 {
-                let message = format!("{} has a plan of another archive", self.to.display());
-                return Err(Failure::message(Exit::Usage, message)
-                    .hint("--to DIR takes another folder; what was edited there stays"));
-            }
             plan.keep(earlier);
         }
-        if !self.offline {
-            self.ask(&mut plan)?;
-        }
-        plan.steps = steps(&self.to, &self.trust_store);
+        self.choose_keys(&mut plan)?;
+        let unanswered = if self.offline { Vec::new() } else { self.ask(&mut plan)? };
+        plan.steps = steps(&self.to, &plan.trust_store);
         let chains = chains(&plan, &self.to)?;
-        files::write(&self.to, &plan, &chains, &self.trust_store)?;
-        let report = Report::new(&self.to, &plan);
+        files::write(&self.to, &plan, &chains)?;
+        let mut report = Report::new(&self.to, &plan, tell_roots(&records));
+        report.unanswered = unanswered;
+        report.problems.extend(plan.faults().into_iter().map(|fault| one_line(&fault)));
+        report.problems.extend(files::problems(&plan, &chains));
         output::data(self.output.format, &report)?;
         report.outcome()
+    }
+
+    /// The plan whose edits are kept.
+    fn earlier(&self, archive: &Archive) -> Result<Option<Plan>, Failure> {
+        if let Some(plan) = read_plan(&self.to)? {
+            if plan.archive.sha256 == archive.identity() {
+                return Ok(Some(plan));
+            }
+            let message = format!("{} has a plan of another archive", self.to.display());
+            return Err(Failure::message(Exit::Usage, message)
+                .hint("--to DIR takes another folder, and --from FILE takes over what was edited in that plan"));
+        }
+        let Some(path) = &self.from else { return Ok(None) };
+        let bytes = fs::read_bounded(path, limits::PLAN_BYTES)
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        let mut plan = parse(path, &bytes)?;
+        // Paths of a plan begin at its folder.
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        for chain in plan.keys.values_mut().filter_map(|key| key.cert_chain.as_mut()) {
+            let there = std::path::absolute(folder.join(&*chain))?;
+            *chain = text_of(&there)?;
+        }
+        Ok(Some(plan))
+    }
+
+    fn trust_store(&self, earlier: Option<&Plan>) -> Result<String, Failure> {
+        let name = match (&self.trust_store, earlier) {
+            (Some(name), _) => name.as_str(),
+            (None, Some(earlier)) => &earlier.trust_store,
+            (None, None) => TRUST_STORE,
+        };
+        TrustStore::from_str(&format!("ca:{name}"))
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        Ok(name.to_owned())
+    }
+
+    /// Puts the keys of the command line into the plan, before what an earlier plan says.
+    fn choose_keys(&self, plan: &mut Plan) -> Outcome {
+        let (default, of_signers) = self.keys()?;
+        let signers = plan.signers();
+        if let Some(nobody) = of_signers.keys().find(|signer| !signers.contains(signer.as_str())) {
+            let signers: Vec<&str> = signers.into_iter().collect();
+            let message = format!("--key is for {nobody:?}, and nobody of that name has signed");
+            return Err(Failure::message(Exit::Usage, message)
+                .hint(format!("these have: {}", signers.join(", "))));
+        }
+        plan.choose(&|signer| of_signers.get(signer).or(default.as_ref()).cloned());
+        Ok(())
     }
 
     /// A folder within the archive would be files of the archive that nothing lists.
@@ -177,8 +231,9 @@ impl Args {
         Ok((default, of_signers))
     }
 
-    /// Asks the registries what has become of each digest.
-    fn ask(&self, plan: &mut Plan) -> Outcome {
+    /// Asks the registries what has become of each digest, and gives what those are worth that could not be asked.
+    fn ask(&self, plan: &mut Plan) -> Result<Vec<Exit>, Failure> {
+        let mut unanswered = Vec::new();
         let registries = Registries::new(&self.registry, false);
         let progress = Progress::new();
         for planned in &mut plan.repositories {
@@ -194,20 +249,17 @@ impl Args {
                     block_on(asked)?
                 }
                 Err(failure) => {
-                    let unknown = RegistryFacts {
-                        state: RegistryState::Unknown,
-                        problem: Some(failure.one_line()),
-                        ..RegistryFacts::not_asked()
-                    };
-                    vec![unknown; planned.signatures.len()]
+                    let count = planned.signatures.len();
+                    (0..count).map(|_| (unknown(failure), Some(failure.exit()))).collect()
                 }
             };
-            for (signature, facts) in planned.signatures.iter_mut().zip(facts) {
+            for (signature, (facts, exit)) in planned.signatures.iter_mut().zip(facts) {
                 signature.registry = facts;
+                unanswered.extend(exit);
             }
         }
         progress.clear();
-        Ok(())
+        Ok(unanswered)
     }
 }
 
@@ -227,40 +279,70 @@ fn with_statements_of_their_own(
     repositories
 }
 
-/// What a registry says about a digest. That it cannot be asked is no sign that the digest is gone.
-async fn facts(repository: &dyn Repository, signature: &PlannedSignature) -> RegistryFacts {
-    let unknown = |state, error: RepositoryError| RegistryFacts {
-        state,
-        problem: Some(Failure::from(error).one_line()),
-        ..RegistryFacts::not_asked()
-    };
-    let found = match repository.resolve(signature.digest.as_str()).await {
-        Ok(found) => found,
-        Err(error) if error.kind() == RepositoryErrorKind::NotFound => {
-            return unknown(RegistryState::Gone, error);
+fn unknown(failure: &Failure) -> RegistryFacts {
+    told(RegistryState::Unknown, failure.one_line())
+}
+
+fn told(state: RegistryState, problem: String) -> RegistryFacts {
+    RegistryFacts { state, problem: Some(problem), ..RegistryFacts::not_asked() }
+}
+
+/// What a registry says about a digest, and what its failure is worth where it says nothing. That it cannot be asked is
+/// no sign that the digest is gone.
+async fn facts(
+    repository: &dyn Repository,
+    signature: &PlannedSignature,
+) -> (RegistryFacts, Option<Exit>) {
+    match known_facts(repository, signature).await {
+        Ok(facts) => (facts, None),
+        Err(error) => {
+            let failure = Failure::from(error);
+            (unknown(&failure), Some(failure.exit()))
         }
-        Err(error) => return unknown(RegistryState::Unknown, error),
+    }
+}
+
+async fn known_facts(
+    repository: &dyn Repository,
+    signature: &PlannedSignature,
+) -> Result<RegistryFacts, RepositoryError> {
+    let found = match repository.resolve(signature.digest.as_str()).await {
+        Err(error) if error.kind() == RepositoryErrorKind::NotFound => {
+            return Ok(told(RegistryState::Gone, Failure::from(error).one_line()));
+        }
+        found => found?,
     };
     if found.size != signature.size {
         let problem = format!("{} bytes, and {} bytes were signed", found.size, signature.size);
-        return RegistryFacts {
-            state: RegistryState::OtherSize,
-            problem: Some(problem),
-            ..RegistryFacts::not_asked()
-        };
+        return Ok(told(RegistryState::OtherSize, problem));
     }
-    match manifests_below(repository, &found).await {
-        Ok(nodes) => {
-            let below = nodes.into_iter().map(|node| node.descriptor.digest);
-            RegistryFacts {
-                state: RegistryState::Present,
-                media_type: Some(found.media_type),
-                platforms: below.filter(|digest| *digest != found.digest).collect(),
-                problem: None,
-            }
+    let nodes = match manifests_below(repository, &found).await {
+        Err(error) if error.kind() == RepositoryErrorKind::NotFound => {
+            return Ok(told(RegistryState::Incomplete, Failure::from(error).one_line()));
         }
-        Err(error) => unknown(RegistryState::Unknown, error),
+        nodes => nodes?,
+    };
+    let below: Vec<Digest> = nodes
+        .into_iter()
+        .map(|node| node.descriptor.digest)
+        .filter(|digest| *digest != found.digest)
+        .collect();
+    let mut gone = Vec::new();
+    for digest in &below {
+        match repository.resolve(digest.as_str()).await {
+            Err(error) if error.kind() == RepositoryErrorKind::NotFound => {
+                gone.push(digest.to_string());
+            }
+            there => drop(there?),
+        }
     }
+    let state = if gone.is_empty() { RegistryState::Present } else { RegistryState::Incomplete };
+    Ok(RegistryFacts {
+        state,
+        media_type: Some(found.media_type),
+        platforms: below,
+        problem: (!gone.is_empty()).then(|| format!("not there: {}", gone.join(", "))),
+    })
 }
 
 /// The plan of a folder, if it has one.
@@ -303,6 +385,14 @@ fn chains(plan: &Plan, folder: &Path) -> Result<BTreeMap<String, CertificateChai
     Ok(chains)
 }
 
+/// An error with its cause.
+fn one_line(error: &PlanError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
 /// What Notary Project signatures do not have, whatever the repository.
 const NOT_CARRIED: [&str; 4] = [
     "a signature is for a digest: that a tag stands for it is kept as user metadata (dct.tags), and nothing enforces it",
@@ -339,7 +429,7 @@ fn steps(folder: &Path, store: &str) -> Vec<String> {
 }
 
 impl Report {
-    fn new(folder: &Path, plan: &Plan) -> Self {
+    fn new(folder: &Path, plan: &Plan, roots: Vec<RootRow>) -> Self {
         let signatures = || plan.repositories.iter().flat_map(|one| &one.signatures);
         let mut registry: BTreeMap<RegistryState, usize> =
             RegistryState::ALL.map(|state| (state, 0)).into();
@@ -353,18 +443,26 @@ impl Report {
             tags: signatures().map(|signature| signature.tags.len()).sum(),
             registry,
             placeholders: plan.placeholders(),
+            problems: Vec::new(),
+            roots,
             refused: plan.refused.clone(),
+            unanswered: Vec::new(),
         }
     }
 
     /// What is gone or refused will be missing in the end, and what could not be asked may be.
     fn outcome(&self) -> Outcome {
+        if !self.problems.is_empty() {
+            return Err(Failure::silent(Exit::NotConfigured, "the plan cannot be carried out"));
+        }
         let of = |state| self.registry.get(&state).copied().unwrap_or(0);
         let asked_in_vain = of(RegistryState::Unknown);
-        if asked_in_vain > 0 && asked_in_vain == self.digests {
-            return Err(Failure::silent(Exit::Unavailable, "no registry could be asked"));
+        let first = self.unanswered.iter().copied().reduce(Exit::first);
+        if let Some(first) = first.filter(|_| asked_in_vain == self.digests) {
+            return Err(Failure::silent(first, "no registry could be asked"));
         }
-        let lost = of(RegistryState::Gone) + of(RegistryState::OtherSize);
+        let lost =
+            of(RegistryState::Gone) + of(RegistryState::OtherSize) + of(RegistryState::Incomplete);
         if asked_in_vain + lost > 0 || !self.refused.is_empty() {
             return Err(Failure::silent(Exit::Partial, "not everything can be signed"));
         }
@@ -382,12 +480,16 @@ impl fmt::Display for Report {
         for (state, count) in self.registry.iter().filter(|(_, count)| **count > 0) {
             let told = match state {
                 RegistryState::Present => "are there",
+                RegistryState::Incomplete => "are there, and platforms of theirs are gone",
                 RegistryState::Gone => "are gone",
                 RegistryState::OtherSize => "have another size",
                 RegistryState::Unknown => "could not be asked for",
                 RegistryState::NotAsked => "were not asked for",
             };
             write!(f, "\n  {count} {told}")?;
+        }
+        for problem in &self.problems {
+            write!(f, "\n  problem: {problem}")?;
         }
         for key in &self.placeholders {
             let hint = if key == REPOSITORY_KEY { "the repository's own keys" } else { key };
