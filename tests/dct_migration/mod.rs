@@ -4,6 +4,7 @@ mod enforcement;
 mod interrupted;
 mod migrating;
 mod planning;
+mod whole;
 
 use std::fs;
 

@@ -25,7 +25,9 @@ pub(crate) enum Behaviour {
     HangUp,
     /// Asks the KMS on this port.
     Forward(u16),
-    /// The same after a while.
+    /// Asks the KMS on this port for so many signatures, and denies all that come after.
+    Deny(u16, usize),
+    /// Asks the KMS on this port after a while.
     ForwardLate(u16, Duration),
 }
 
@@ -109,6 +111,15 @@ fn serve(
             answer(&mut client, *status, body);
         }
         Behaviour::Forward(port) => forward(&mut client, &request, *port, waits),
+        Behaviour::Deny(port, signatures) => {
+            let signed = actions.lock().unwrap().iter().filter(|action| *action == "sign").count();
+            if signed > *signatures {
+                let body = r#"{"__type": "AccessDeniedException", "message": "no more"}"#;
+                answer(&mut client, 400, body);
+            } else {
+                forward(&mut client, &request, *port, waits);
+            }
+        }
         Behaviour::ForwardLate(port, wait) => {
             thread::sleep(*wait);
             forward(&mut client, &request, *port, waits);

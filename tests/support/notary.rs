@@ -118,19 +118,10 @@ impl Notary {
     /// key, `1.0` released and signed by alice and bob, `edge` has another digest in the releases than in
     /// the targets, `gone` and `revoked` were taken back, and the keys of root and snapshot were rotated.
     pub(crate) fn publish(&self, gun: &str) {
-        let openssl = Openssl::or_skip().unwrap();
         self.run(&format!("init {gun}"));
         self.run(&format!("key rotate {gun} snapshot -r"));
         for signer in ["alice", "bob"] {
-            let key = self.folder.path().join(format!("{signer}.key"));
-            let (key, certificate) =
-                (key.display(), self.folder.path().join(format!("{signer}.crt")));
-            let certificate = certificate.display();
-            openssl
-                .run(&format!("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {certificate} -subj /CN={signer} -days 3650"))
-                .expect_status(0);
-            self.run(&format!("key import {key} --role targets/{signer}"));
-            self.run(&format!("delegation add {gun} targets/{signer} {certificate} --all-paths"));
+            self.add_signer(gun, signer);
         }
         self.run(&format!("delegation add {gun} targets/releases alice.crt bob.crt --all-paths"));
         self.run(&format!("publish {gun}"));
@@ -146,6 +137,32 @@ impl Notary {
         self.run(&format!("remove {gun} revoked --roles targets/releases,targets/alice"));
         self.run(&format!("publish {gun}"));
         self.run(&format!("key rotate {gun} root"));
+    }
+
+    /// Publishes what alice has released: tags, digests in hex and sizes.
+    pub(crate) fn publish_images(&self, gun: &str, images: &[(&str, &str, u64)]) {
+        self.run(&format!("init {gun}"));
+        self.run(&format!("key rotate {gun} snapshot -r"));
+        self.add_signer(gun, "alice");
+        self.run(&format!("delegation add {gun} targets/releases alice.crt --all-paths"));
+        self.run(&format!("publish {gun}"));
+        for (tag, digest, size) in images {
+            let roles = "targets/releases,targets/alice";
+            self.run(&format!("addhash {gun} {tag} {size} --sha256 {digest} --roles {roles}"));
+        }
+        self.run(&format!("publish {gun}"));
+    }
+
+    fn add_signer(&self, gun: &str, signer: &str) {
+        let openssl = Openssl::or_skip().unwrap();
+        let file = |kind: &str| self.folder.path().join(format!("{signer}.{kind}"));
+        let (key, certificate) =
+            (file("key").display().to_string(), file("crt").display().to_string());
+        openssl
+            .run(&format!("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {certificate} -subj /CN={signer} -days 3650"))
+            .expect_status(0);
+        self.run(&format!("key import {key} --role targets/{signer}"));
+        self.run(&format!("delegation add {gun} targets/{signer} {certificate} --all-paths"));
     }
 
     /// Stages a tag for an image of `image` bytes whose digest is made of its size.
