@@ -22,7 +22,8 @@ mod judge;
 mod key;
 mod metadata;
 #[cfg(feature = "cli")]
-pub(crate) mod plan;
+#[doc(hidden)]
+pub mod plan;
 mod record;
 mod released;
 mod role;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use notation_sdk::algorithm::KeySpec;
+use notation_sdk::{algorithm::KeySpec, dct::plan::reads_back};
 use serde_json::json;
 
 use super::{Change, World, digests, json_of, nonzero};
@@ -314,4 +314,16 @@ fn edits_of_a_plan_are_taken_over_to_a_plan_of_a_later_archive() {
     assert_eq!(plan["repositories"][0]["repository"], "other.example/app");
     assert_eq!((&plan["keys"]["alice"]["id"], &plan["trustStore"]), (&json!(key), &json!("acme")));
     assert!(quickstart.path("a/new/truststore/x509/ca/acme").exists(), "the chain was found");
+}
+
+#[test]
+fn a_plan_is_read_as_it_was_written_and_what_is_none_is_not() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    world.planned();
+    let plan = fs::read(world.multi.quickstart.path("plan/plan.json")).unwrap();
+    assert_eq!(reads_back(&plan), Some(true));
+    for end in 0..plan.len() - 2 {
+        assert_eq!(reads_back(&plan[..end]), None);
+    }
+    assert_eq!(reads_back("[".repeat(100_000).as_bytes()), None);
 }

@@ -151,6 +151,16 @@ pub(crate) struct RefusedRepository {
     pub(crate) reason: String,
 }
 
+/// Whether a plan that can be read is written as one that says the same; `None`: it cannot be read. For the fuzz target
+/// and tests.
+#[must_use]
+pub fn reads_back(json: &[u8]) -> Option<bool> {
+    let plan = Plan::parse(json).ok()?;
+    let (_, _) = (plan.faults(), plan.placeholders());
+    let written = serde_json::to_vec(&plan).ok()?;
+    Some(Plan::parse(&written).is_ok_and(|again| again == plan))
+}
+
 /// What a repository has released: each digest with its size and its tags, in order.
 pub(crate) fn released(record: &RepositoryRecord) -> BTreeMap<Digest, (u64, Vec<&SignedTag>)> {
     let mut rows: BTreeMap<Digest, (u64, Vec<&SignedTag>)> = BTreeMap::new();
