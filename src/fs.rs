@@ -142,7 +142,7 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> 
 ///
 /// # Errors
 /// [`FileError::Io`].
-pub(crate) fn append(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+pub fn append(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     let error = FileError::io(path, "written");
     let mut file = open_to_append(path, mode).map_err(&error)?;
     file.write_all(bytes).and_then(|()| file.sync_data()).map_err(error)
