@@ -327,3 +327,28 @@ fn a_plan_is_read_as_it_was_written_and_what_is_none_is_not() {
     }
     assert_eq!(reads_back("[".repeat(100_000).as_bytes()), None);
 }
+
+#[test]
+fn digests_that_several_have_signed_are_told_among_what_is_lost() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let data = TrustRepository::new().build();
+    trust_data::write(&data, &quickstart.path(&format!("several/{GUN}")));
+    world.dct(&["export", "--from-raw", "several", "--to", "archive-2"]).expect_status(0);
+    world.dct(&["plan", "archive-2", "--to", "plan", "--offline"]).expect_status(0);
+    let readme = fs::read_to_string(quickstart.path("plan/README.md")).unwrap();
+    assert!(readme.contains("(1.0) was signed by alice and bob: one key"), "{readme}");
+}
+
+#[test]
+fn an_archive_that_releases_nothing_is_no_finished_migration() {
+    let Some(world) = World::or_skip(&[]) else { return };
+    let quickstart = &world.multi.quickstart;
+    let mut repository = TrustRepository::new();
+    for role in ["targets", "targets/alice", "targets/bob", "targets/releases"] {
+        repository.role(role)["targets"] = json!({});
+    }
+    trust_data::write(&repository.build(), &quickstart.path(&format!("nothing/{GUN}")));
+    world.dct(&["export", "--from-raw", "nothing", "--to", "archive-2"]).expect_status(0);
+    world.dct(&["status", "archive-2"]).expect_status(8);
+}
