@@ -71,7 +71,7 @@ struct TimestampArgs {
 
 /// A key that is ready to sign.
 pub(super) struct Signer {
-    key: OpenKey,
+    pub(super) key: OpenKey,
     pub(super) chain: CertificateChain,
     pub(super) format: EnvelopeFormat,
     expiry: Option<Duration>,

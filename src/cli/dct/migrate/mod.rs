@@ -18,7 +18,7 @@ use crate::{
     algorithm::HashAlgorithm,
     cli::{
         Outcome,
-        args::{OpenKey, OutputArgs, text_of},
+        args::{OutputArgs, text_of},
         artifact::OpenArtifact,
         block_on,
         failure::{Exit, Failure},
@@ -36,7 +36,7 @@ use crate::{
     },
     fs, limits,
     oci::Digest,
-    plugin::{CERT_CHAIN, Config},
+    plugin::CERT_CHAIN,
 };
 use journal::{Journal, Pushed};
 use report::{Fate, Report, Row};
@@ -197,9 +197,8 @@ fn open(
         _ => return Err(Failure::message(Exit::NotConfigured, "it is still to be found")),
     };
     settings.extend(key.plugin_config.clone());
-    let signer = options.open(&id, settings.clone())?;
-    let config = Config::parse(&id, &settings).map_err(|error| Failure::new(Exit::Usage, error))?;
-    match readiness::check_key(name, &OpenKey::with_config(&id, &config)?, &signer.chain) {
+    let signer = options.open(&id, settings)?;
+    match readiness::check_key(name, &signer) {
         Err(failure) if failure.exit() == Exit::NotConfigured => return Err(failure),
         Err(failure) => drop(failed.insert(name.to_owned(), Failed::new(&failure))),
         Ok(()) => {}

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::{
     cli::{
         Outcome,
-        args::OpenKey,
         failure::{Exit, Failure},
         signing::Signer,
         verdict::OpenStores,
@@ -13,7 +12,7 @@ use crate::{
     },
     dct::plan::{Plan, PlannedRepository},
     keys::SigningKey,
-    trust::{Level, Requirements, Statement, StoreType, TrustedIdentities, Verification},
+    trust::{Checks, Level, Requirements, Statement, StoreType, TrustedIdentities, Verification},
     x509::CertificateChain,
 };
 
@@ -21,7 +20,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 enum NotReady {
     #[error(
-        "statement {statement:?} for {repository} does not enforce all that the level strict does"
+        "statement {statement:?} for {repository} does not enforce all but revocation, as the level strict does"
     )]
     NotStrict { statement: String, repository: String },
     #[error(
@@ -66,13 +65,19 @@ pub(super) fn check(plan: &Plan, signers: &BTreeMap<&str, Signer>, judge: &Judge
     Ok(())
 }
 
-/// What a statement asks for, which has to be all of it.
+/// What a statement asks for, which has to be all of it but revocation: where nobody answers about that, it may be
+/// logged, and whatever is logged proves no signer.
 fn strict<'a>(
     repository: &PlannedRepository,
     statement: &'a Statement,
 ) -> Result<&'a Requirements, NotReady> {
+    let strict = Level::Strict.checks();
     match &statement.verification {
-        Verification::Verify(asked) if asked.checks == Level::Strict.checks() => Ok(asked),
+        Verification::Verify(asked)
+            if strict == (Checks { revocation: strict.revocation, ..asked.checks }) =>
+        {
+            Ok(asked)
+        }
         _ => Err(NotReady::NotStrict {
             statement: statement.name.clone(),
             repository: repository.repository.clone(),
@@ -109,11 +114,12 @@ fn check_chain(
 
 /// Asks a key whether it is the one of its chain. A key that may do nothing but sign does not say; what it signs is held
 /// against the chain before it is stored.
-pub(super) fn check_key(name: &str, key: &OpenKey, chain: &CertificateChain) -> Outcome {
-    match key.ask(SigningKey::public_key) {
-        Ok(held) if held == *chain.leaf().public_key() => Ok(()),
+pub(super) fn check_key(name: &str, signer: &Signer) -> Outcome {
+    let leaf = signer.chain.leaf();
+    match signer.key.ask(SigningKey::public_key) {
+        Ok(held) if held == *leaf.public_key() => Ok(()),
         Ok(_) => {
-            let subject = chain.leaf().subject().to_string();
+            let subject = leaf.subject().to_string();
             Err(NotReady::OtherKey { key: name.to_owned(), subject }.into_failure())
         }
         Err(failure) if failure.exit() == Exit::Denied => Ok(()),
