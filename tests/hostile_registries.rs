@@ -769,7 +769,10 @@ fn a_registry_that_filters_by_wrong_types_is_asked_without_a_filter() {
         true => referrers(sbom.clone()),
         false => Answer::new(400, ""),
     });
-    assert_eq!(listed(&repository(&server)).unwrap(), []);
+    let found = wait(repository(&server).signatures(&artifact())).unwrap();
+    assert!(found.signatures.is_empty());
+    let [unread] = found.unreadable.as_slice() else { panic!("{found:?}") };
+    assert!(unread.descriptor.is_none(), "the referrers tag, at which nobody knows what stands");
     assert_eq!(server.requests().len(), 2);
 }
 

@@ -415,12 +415,14 @@ impl Scene {
 }
 
 #[test]
-fn a_manifest_that_cannot_be_read_is_told_and_is_no_signature() {
+fn a_manifest_that_cannot_be_read_is_told_and_may_be_a_signature() {
     let scene = Scene::new();
     let signature = scene.sign();
     fs::write(scene.blob(&signature), b"{}").unwrap();
-    let VerifyError::Unsigned(tried) = scene.verify().unwrap_err() else { panic!("rejected") };
-    assert_eq!(tried.unreadable[0].descriptor.digest, signature.digest);
+    let VerifyError::Rejected(tried) = scene.verify().unwrap_err() else { panic!("unsigned") };
+    assert!(tried.refused.is_empty());
+    let unreadable = tried.unreadable[0].descriptor.as_ref().unwrap();
+    assert_eq!(unreadable.digest, signature.digest);
     assert!(tried.unreadable[0].error.to_string().contains("has 2 bytes, and its descriptor says"));
     scene.sign_later();
     accepted(scene.verify());

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     command::Finished,
-    fake_http::{Answer, Request},
+    fake_http::{Answer, FakeHttp, Request},
     fake_registry::{FakeRegistry, Served, digest, kind, unknown},
     quickstart::Quickstart,
 };
@@ -431,7 +431,7 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
             Row {
                 name: "ten thousand of no type",
                 lie: scene.listing(untyped.collect(), vec![]),
-                told: vec![("verify v1", 4, "more than the limit of 1000 referrers of no type")],
+                told: vec![("verify v1", 3, "more than the limit of 1000 referrers of no type")],
             },
             Row {
                 name: "pages without end",
@@ -450,6 +450,62 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
                 told: vec![("verify v1", 3, "list of referrers of")],
             },
         ]
+    });
+}
+
+/// Lists nothing, and answers so at the referrers tag.
+fn nothing_but_at_the_tag(answer: Answer) -> Lie {
+    Box::new(move |request, _| match kind(request) {
+        "referrers" => Some(index(&[])),
+        _ => request.target.contains("/manifests/sha256-").then(|| answer.clone()),
+    })
+}
+
+#[test]
+fn what_nobody_could_look_into_is_not_called_unsigned() {
+    let statuses = [400, 412, 418].map(|status| Row {
+        name: "a refusal at the referrers tag",
+        lie: nothing_but_at_the_tag(Answer::new(status, "")),
+        told: vec![
+            ("verify v1", 3, "problem: a list of signatures cannot be read: "),
+            ("list v1", 0, "has no signatures that can be read"),
+            ("sign v1", 0, "signed: "),
+        ],
+    });
+    let redirects = [
+        nothing_but_at_the_tag(Answer::to("ftp://registry.example/x")),
+        Box::new(|request: &Request, _: &Served| match kind(request) {
+            "referrers" => Some(index(&[])),
+            _ if !request.target.contains("/manifests/sha256-") => None,
+            _ => Some(Answer::to(&request.target)),
+        }),
+    ];
+    let redirects = redirects.map(|lie| Row {
+        name: "a redirect at the referrers tag",
+        lie,
+        told: vec![("verify v1", 3, "a list of signatures cannot be read: ")],
+    });
+    let honest = Row {
+        name: "nothing at the referrers tag",
+        lie: nothing_but_at_the_tag(unknown("MANIFEST_UNKNOWN")),
+        told: vec![("verify v1", 4, "unsigned: ")],
+    };
+    let elsewhere = [(403, 3), (404, 4), (422, 3)].map(|(status, exit)| {
+        let site = FakeHttp::start(move |_| Answer::new(status, "<html>"));
+        Row {
+            name: "a refusal of another host",
+            lie: Box::new(move |request, _| match kind(request) {
+                "referrers" => Some(Answer::to(&site.url())),
+                _ => request
+                    .target
+                    .contains("/manifests/sha256-")
+                    .then(|| unknown("MANIFEST_UNKNOWN")),
+            }),
+            told: vec![("verify v1", exit, ", by statement ")],
+        }
+    });
+    each_is_told(|_| {
+        statuses.into_iter().chain(redirects).chain([honest]).chain(elsewhere).collect()
     });
 }
 

@@ -108,7 +108,8 @@ impl Row {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.signatures.is_empty() {
-            write!(f, "{} has no signatures", self.reference)?;
+            let those = if self.unreadable.is_empty() { "" } else { " that can be read" };
+            write!(f, "{} has no signatures{those}", self.reference)?;
         } else {
             let mut tree = Tree::new(self.reference.as_str());
             let mut signatures = Tree::new(SIGNATURE_MEDIA_TYPE);

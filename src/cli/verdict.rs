@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::Directories,
     envelope::Envelope,
+    registry::{RepositoryError, RepositoryErrorKind},
     revocation::Evidence,
     trust::{DirectoryTrustStore, Statement, StoreType, TrustAnchors, TrustStore},
     verify::{
@@ -145,7 +146,7 @@ enum Conclusion {
     WithFailures,
     /// The policy verifies nothing here.
     Skipped,
-    /// There are signatures, and none is accepted.
+    /// There are signatures, or what cannot be read and may be some, and none is accepted.
     Rejected,
     /// There is no signature.
     Unsigned,
@@ -260,12 +261,7 @@ impl Report {
     }
 
     pub(super) fn refuse(&mut self, refusal: Refusal, mut row: SignatureRow) {
-        self.result = Conclusion::Rejected;
-        let exit = exit_of(&refusal);
-        self.exit = Some(match self.exit {
-            Some(earlier) if earlier != Exit::Unsigned => earlier.first(exit),
-            _ => exit,
-        });
+        self.refused(exit_of(&refusal));
         match refusal {
             Refusal::Rejected(rejected) => row.outcome = Some(*rejected.outcome),
             other => row.error = Some(Failure::from(other).one_line()),
@@ -273,10 +269,21 @@ impl Report {
         self.signatures.push(row);
     }
 
+    fn refused(&mut self, exit: Exit) {
+        self.result = Conclusion::Rejected;
+        self.exit = Some(match self.exit {
+            Some(earlier) if earlier != Exit::Unsigned => earlier.first(exit),
+            _ => exit,
+        });
+    }
+
     /// What was tried in vain, in front of what is accepted.
     pub(super) fn tried(&mut self, tried: Tried) {
         for RefusedSignature { source, refusal } in tried.refused {
             self.refuse(refusal, SignatureRow::of(&source));
+        }
+        for unreadable in &tried.unreadable {
+            self.refused(exit_of_unreadable(&unreadable.error));
         }
         self.unreadable = tried.unreadable.into_iter().map(UnreadableRow::new).collect();
         self.untried = tried.untried;
@@ -305,12 +312,16 @@ impl Entry for Report {
 
 fn exit_of(refusal: &Refusal) -> Exit {
     match refusal {
-        Refusal::Unreadable(error) => match error.kind().into() {
-            // One that is missing or broken is a signature that does not hold.
-            Exit::NotFound => Exit::Rejected,
-            exit => exit,
-        },
+        Refusal::Unreadable(error) => exit_of_unreadable(error),
         Refusal::Rejected(rejected) if rejected.is_unavailable() => Exit::Unavailable,
+        _ => Exit::Rejected,
+    }
+}
+
+/// One that is missing or broken is a signature that does not hold.
+fn exit_of_unreadable(error: &RepositoryError) -> Exit {
+    match error.kind() {
+        kind @ (RepositoryErrorKind::Denied | RepositoryErrorKind::Unavailable) => kind.into(),
         _ => Exit::Rejected,
     }
 }

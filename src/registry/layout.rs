@@ -368,7 +368,9 @@ impl ImageLayout {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    listing.unreadable.push(Unreadable { descriptor: entry, error: error.into() });
+                    listing
+                        .unreadable
+                        .push(Unreadable { descriptor: Some(entry), error: error.into() });
                 }
             }
         }

@@ -58,7 +58,8 @@ pub enum Content {
 pub struct Listing {
     /// Descriptors with the manifests' annotations, in the repository's order.
     pub signatures: Vec<Descriptor>,
-    /// What is listed and cannot be read, so that nobody knows whether it is a signature of the artifact.
+    /// What cannot be read, so that nobody knows whether it is a signature of the artifact. A repository in which
+    /// something is cannot be said to hold no signature.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -66,8 +67,8 @@ pub struct Listing {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// What is listed.
-    pub descriptor: Descriptor,
+    /// What is listed; `None` for a list of signatures itself.
+    pub descriptor: Option<Descriptor>,
     /// Why it cannot be read.
     pub error: RepositoryError,
 }

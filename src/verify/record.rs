@@ -105,7 +105,7 @@ struct Seen {
 #[serde(deny_unknown_fields)]
 struct ListingWire {
     signatures: Vec<Descriptor>,
-    unreadable: Vec<(Descriptor, Failure)>,
+    unreadable: Vec<(Option<Descriptor>, Failure)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

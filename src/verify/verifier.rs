@@ -77,11 +77,14 @@ pub enum VerifyError {
     /// A verifier without a runtime cannot ask about revocation.
     #[error("without a runtime nobody can be asked about revocation")]
     NeedsRuntime,
-    /// There is no signature.
+    /// There is no signature, and nothing that could be one.
     #[error("{} is unsigned", .0.artifact)]
     Unsigned(Box<Tried>),
-    /// There are signatures, and none is accepted.
-    #[error("{} has {} signatures, and none of them is accepted", .0.artifact, .0.refused.len())]
+    /// There are signatures, or manifests that cannot be read and may be some, and none is accepted.
+    #[error(
+        "{} is not accepted: {} signatures are refused, and {} manifests cannot be read",
+        .0.artifact, .0.refused.len(), .0.unreadable.len()
+    )]
     Rejected(Box<Tried>),
 }
 
@@ -206,7 +209,7 @@ impl<'a> Verifier<'a> {
                 Err(refusal) => tried.refused.push(RefusedSignature { source, refusal }),
             }
         }
-        Err(if signatures.is_empty() {
+        Err(if signatures.is_empty() && tried.unreadable.is_empty() {
             VerifyError::Unsigned(Box::new(tried))
         } else {
             VerifyError::Rejected(Box::new(tried))

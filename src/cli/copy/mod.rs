@@ -13,6 +13,7 @@ use super::{
     artifact::OpenArtifact,
     block_on,
     failure::{Exit, Failure},
+    list::UnreadableRow,
     output,
     registry::{Registries, RegistryArgs},
     results::Entry,
@@ -160,9 +161,8 @@ impl Copy<'_> {
             self.manifest(&node.descriptor, tag, is_root).await?;
             let listing = repository.signatures(&node.descriptor).await?;
             for unreadable in listing.unreadable {
-                let why = Failure::from(unreadable.error).one_line();
-                let digest = unreadable.descriptor.digest;
-                output::note(&format!("warning: manifest {digest} is not copied: {why}"));
+                let unreadable = UnreadableRow::new(unreadable);
+                output::note(&format!("warning: {unreadable}; it is not copied"));
             }
             signatures.extend(listing.signatures);
         }

@@ -66,7 +66,8 @@ struct Row {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UnreadableRow {
-    manifest: Digest,
+    /// `None` for a list of signatures.
+    manifest: Option<Digest>,
     error: String,
 }
 
@@ -103,21 +104,25 @@ impl Row {
 
 impl UnreadableRow {
     pub(super) fn new(unreadable: Unreadable) -> Self {
-        let manifest = unreadable.descriptor.digest;
+        let manifest = unreadable.descriptor.map(|listed| listed.digest);
         Self { manifest, error: Failure::from(unreadable.error).one_line() }
     }
 }
 
 impl fmt::Display for UnreadableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "manifest {} cannot be read: {}", self.manifest, self.error)
+        match &self.manifest {
+            Some(manifest) => write!(f, "manifest {manifest} cannot be read: {}", self.error),
+            None => write!(f, "a list of signatures cannot be read: {}", self.error),
+        }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.signatures.is_empty() {
-            write!(f, "{} has no signatures", self.reference)?;
+            let those = if self.unreadable.is_empty() { "" } else { " that can be read" };
+            write!(f, "{} has no signatures{those}", self.reference)?;
         } else {
             let mut tree = Tree::new(self.reference.as_str());
             let mut signatures = Tree::new(SIGNATURE_MEDIA_TYPE);

@@ -41,6 +41,17 @@ struct Referrers {
     bytes: usize,
     /// Whether the registry has left out what is of another type.
     is_filtered: bool,
+    /// Why another list could not be read, in which there may be more.
+    unread: Option<RemoteError>,
+}
+
+/// What the referrers API says.
+enum ByApi {
+    Lists(Referrers),
+    /// There is none.
+    Missing,
+    /// Another host has refused, which may mean that there is none.
+    RefusedElsewhere(RemoteError),
 }
 
 /// What a candidate is.
@@ -65,7 +76,7 @@ impl RemoteRepository {
         &self,
         subject: &Descriptor,
     ) -> Result<Listing, RemoteError> {
-        let candidates = self.referrers(subject).await?.candidates;
+        let Referrers { candidates, unread, .. } = self.referrers(subject).await?;
         let mut opened = 0;
         let mut listing = Listing::default();
         let mut looked_into = Vec::new();
@@ -79,7 +90,8 @@ impl RemoteRepository {
             } else if listing.unreadable.is_empty() {
                 // One stands for all of them.
                 let error = self.too_many("referrers of no type", limits::OPENED_REFERRERS);
-                listing.unreadable.push(Unreadable { descriptor: candidate, error: error.into() });
+                let descriptor = Some(candidate);
+                listing.unreadable.push(Unreadable { descriptor, error: error.into() });
             }
         }
         // In the registry's order, whichever is read first.
@@ -93,6 +105,11 @@ impl RemoteRepository {
             }
         }
         listing.signatures.extend(unopened);
+        // Where there are signatures, another list would only be one more.
+        if listing.signatures.is_empty() {
+            let unread = unread.map(|error| Unreadable { descriptor: None, error: error.into() });
+            listing.unreadable.extend(unread);
+        }
         Ok(listing)
     }
 
@@ -100,19 +117,30 @@ impl RemoteRepository {
         if self.is_without_api() {
             return self.by_tag(subject).await;
         }
-        let Some(mut found) = self.by_api(subject, true).await? else {
-            return self.by_tag(subject).await;
+        let mut found = match self.by_api(subject, true).await? {
+            ByApi::Lists(found) => found,
+            ByApi::Missing => return self.by_tag(subject).await,
+            ByApi::RefusedElsewhere(error) => {
+                return Ok(Referrers { unread: Some(error), ..self.by_tag(subject).await? });
+            }
         };
         // A registry that gets types wrong filters by wrong ones, and may not say that it does.
         if found.candidates.is_empty() && (found.is_filtered || found.listed == 0) {
-            found = self.by_api(subject, false).await?.unwrap_or_default();
+            found = match self.by_api(subject, false).await? {
+                ByApi::Lists(found) => found,
+                ByApi::Missing => Referrers::default(),
+                ByApi::RefusedElsewhere(error) => return Err(error),
+            };
         }
         if !found.candidates.is_empty() {
             return Ok(found);
         }
         // Written before the registry had the API, or behind a proxy that passes on nothing but manifests.
         match self.by_tag(subject).await {
-            Err(error) if error.kind() == RepositoryErrorKind::Other => Ok(found),
+            // Some registries take no such tag, and nobody knows what stands there.
+            Err(error) if error.kind() == RepositoryErrorKind::Other => {
+                Ok(Referrers { unread: Some(error), ..found })
+            }
             tagged => tagged,
         }
     }
@@ -139,7 +167,8 @@ impl RemoteRepository {
             // The next ones would not be read either.
             Err(error) if error.ends_it() => Err(error),
             Err(error) => {
-                Ok(Found::Unreadable(Unreadable { descriptor: candidate, error: error.into() }))
+                let descriptor = Some(candidate);
+                Ok(Found::Unreadable(Unreadable { descriptor, error: error.into() }))
             }
         }
     }
@@ -150,15 +179,11 @@ impl RemoteRepository {
             return false;
         }
         let listed = self.by_api(subject, false).await;
-        matches!(listed, Ok(Some(referrers)) if referrers.seen.contains(manifest))
+        matches!(listed, Ok(ByApi::Lists(referrers)) if referrers.seen.contains(manifest))
     }
 
-    /// Asks the referrers API, page by page. `None`: the registry has none.
-    async fn by_api(
-        &self,
-        subject: &Descriptor,
-        filter: bool,
-    ) -> Result<Option<Referrers>, RemoteError> {
+    /// Asks the referrers API, page by page.
+    async fn by_api(&self, subject: &Descriptor, filter: bool) -> Result<ByApi, RemoteError> {
         let mut url = self.url(["referrers", subject.digest.as_str()]);
         if filter {
             url.query_pairs_mut().append_pair("artifactType", SIGNATURE_MEDIA_TYPE);
@@ -176,16 +201,17 @@ impl RemoteRepository {
             match page.status {
                 200 if page.media_type().as_deref() == Some(INDEX_MEDIA_TYPE) => {}
                 // This repository is not known, or not yet. The path may be.
-                404 if seen.is_empty() && page.said.contains(NAME_UNKNOWN) => return Ok(None),
+                404 if seen.is_empty() && page.said.contains(NAME_UNKNOWN) => {
+                    return Ok(ByApi::Missing);
+                }
                 // Quay's 400, and others' way to say that they do not know this path. Some give a web page.
                 200 | 400 | 404 | 405 | 501 if seen.is_empty() => {
                     self.set_without_api(true);
-                    return Ok(None);
+                    return Ok(ByApi::Missing);
                 }
                 // GHCR redirects to its web site, which says anything, such as that there are too many requests.
                 400..=499 if seen.is_empty() && is_elsewhere => {
-                    self.set_without_api(true);
-                    return Ok(None);
+                    return Ok(ByApi::RefusedElsewhere(self.refused(action(), page)));
                 }
                 _ => return Err(self.refused(action(), page)),
             }
@@ -196,7 +222,7 @@ impl RemoteRepository {
             self.collect(&mut referrers, index, page.body.len())?;
             let server = self.registry.inner.session.server();
             let Some(next) = page.next_page(server).map_err(http)? else {
-                return Ok(Some(referrers));
+                return Ok(ByApi::Lists(referrers));
             };
             seen.insert(url);
             if seen.contains(&next) {
