@@ -62,6 +62,9 @@ pub const ANNOTATION_BYTES: usize = 4 * 1024;
 /// Bytes of an image layout's index: some forty thousand signatures.
 pub const LAYOUT_INDEX_BYTES: usize = 16 * 1024 * 1024;
 
+/// Members of an index, or of one entry, that are not known here and kept. The specification has four.
+pub const INDEX_MEMBERS: usize = 16;
+
 /// Indexes within indexes, from a layout's own down to the manifest that is looked for. Real ones have one.
 pub const INDEX_DEPTH: usize = 4;
 
@@ -180,14 +183,13 @@ pub const TAG_BYTES: usize = 128;
 /// Bytes of each of the two names of a media type (RFC 6838, section 4.2).
 pub const MEDIA_TYPE_NAME_BYTES: usize = 127;
 
-/// What refers to one artifact: some hundred signatures and SBOMs at most, where people do not tidy up.
-pub const REFERRERS: usize = 100_000;
+/// Bytes of one page of what refers to an artifact: those of an index at the referrers tag, which is a manifest.
+pub const REFERRERS_PAGE_BYTES: usize = MANIFEST_BYTES;
 
-/// Bytes of one page of what refers to an artifact. Some registries give all in one.
-pub const REFERRERS_PAGE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Bytes of all pages, each entry of which may be held in memory.
-pub const REFERRERS_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of all pages, each entry of which may be held in memory, for each artifact that is verified at the same time.
+/// Some ten thousand signatures fit in, and people
+/// who do not tidy up have some hundred.
+pub const REFERRERS_BYTES: usize = 2 * REFERRERS_PAGE_BYTES;
 
 /// Pages of what refers to an artifact.
 pub const REFERRERS_PAGES: usize = 1000;

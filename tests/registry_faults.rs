@@ -10,6 +10,7 @@ use std::{
 };
 
 use notation_sdk::{
+    limits,
     oci::{INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, SIGNATURE_MEDIA_TYPE},
     registry::{Repository as _, layout::ImageLayout},
     testing::ready,
@@ -17,7 +18,7 @@ use notation_sdk::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    command::Finished,
+    command::{Finished, Run},
     fake_http::{Answer, FakeHttp, Request},
     fake_registry::{FakeRegistry, Served, digest, kind, unknown},
     quickstart::Quickstart,
@@ -451,6 +452,54 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
             },
         ]
     });
+}
+
+#[test]
+fn a_hostile_list_costs_little_memory_in_a_registry_and_in_a_layout() {
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+    let room = limits::REFERRERS_PAGE_BYTES - 1024;
+    let unknown_member = format!(r#""x":[0{}]"#, ",0".repeat(room / 2 - 32));
+    let unknown_members = format!(r#"{{"schemaVersion":2,"manifests":[],{unknown_member}}}"#);
+    let annotations = (0..room / 13).map(|n| format!(r#""{n:x}":"""#)).collect::<Vec<_>>();
+    let listed = entry("junk").to_string().replace(r#""a":"b""#, &annotations.join(","));
+    let junk = format!(r#"{{"schemaVersion":2,"manifests":[{listed}]}}"#);
+    for (page, status) in [(unknown_members, 4), (junk, 3)] {
+        assert!((room / 2..room + 1024).contains(&page.len()), "{}", page.len());
+        let registry = FakeRegistry::start(&quickstart.path("layout"), move |request, _| {
+            let page = || Answer::new(200, page.clone()).header("Content-Type", INDEX_MEDIA_TYPE);
+            match kind(request) {
+                "referrers" if request.target.contains("?n=") => Some(page()),
+                "referrers" => Some(page().header("Link", "<?n=2>; rel=\"next\"")),
+                _ => request.target.contains("/manifests/sha256-").then(page),
+            }
+        });
+        // Four at the same time.
+        let references = ["a", "b", "c", "d"].map(|app| format!("{}/{app}:v1", registry.host()));
+        let words = ["verify", "--insecure-registry"].into_iter();
+        let words = words.chain(references.iter().map(String::as_str));
+        in_little_memory(&quickstart, words).expect_status(status);
+    }
+    let path = quickstart.path("layout/index.json");
+    let index = fs::read_to_string(&path).unwrap();
+    let padding = format!(r#"{{"x":[0{}],"#, ",0".repeat(2 * room - 1024));
+    fs::write(&path, index.replacen('{', &padding, 1)).unwrap();
+    let words = ["verify", "--oci-layout", "layout:v1", "--scope", "a/b"];
+    in_little_memory(&quickstart, words).expect_status(0);
+}
+
+/// Runs a command in an address space of 256 MiB.
+fn in_little_memory<'a>(
+    quickstart: &Quickstart,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Finished {
+    let limited = "ulimit -v 262144; exec \"$0\" \"$@\"";
+    Run::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_notation-kms")])
+        .args(words)
+        .env("XDG_CONFIG_HOME", quickstart.path("config"))
+        .current_dir(&quickstart.path(""))
+        .finish()
 }
 
 /// Lists nothing, and answers so at the referrers tag.

@@ -1,13 +1,18 @@
 //! Image manifests, in the one shape that artifacts and signatures have
 //! (OCI image specification 1.1, "Image Manifest").
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, MapAccess, Visitor},
+};
+use serde_json::{Value, value::RawValue};
 
 use super::{Descriptor, Digest};
-use crate::{algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, x509::CertificateChain};
+use crate::{
+    algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, limits, x509::CertificateChain,
+};
 
 /// Media type of an image manifest.
 pub const MANIFEST_MEDIA_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -56,7 +61,7 @@ pub struct Manifest {
 }
 
 /// An image index, also that of an image layout. Members that are not known here are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Index {
@@ -67,20 +72,28 @@ pub struct Index {
     pub media_type: Option<String>,
     /// What it lists.
     pub manifests: Vec<Listed>,
-    #[serde(flatten, deserialize_with = "other_members")]
-    other: Map<String, Value>,
+    #[serde(flatten)]
+    other: Members,
 }
 
 /// What an index lists. Members that are not known here, such as the platform, are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Listed {
     /// The manifest.
     #[serde(flatten)]
     pub descriptor: Descriptor,
-    #[serde(flatten, deserialize_with = "other_members")]
-    other: Map<String, Value>,
+    #[serde(flatten)]
+    other: Members,
 }
+
+/// Members that are not known here.
+type Members = BTreeMap<String, Member>;
+
+/// What a member holds, as it is written: read, it would take many times the memory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Member(Box<RawValue>);
 
 impl Manifest {
     /// The manifest of an artifact of that type, with one layer and an empty config.
@@ -163,13 +176,13 @@ impl Manifest {
 impl Default for Index {
     fn default() -> Self {
         let media_type = Some(INDEX_MEDIA_TYPE.to_owned());
-        Self { schema_version: 2, media_type, manifests: Vec::new(), other: Map::new() }
+        Self { schema_version: 2, media_type, manifests: Vec::new(), other: Members::new() }
     }
 }
 
 impl From<Descriptor> for Listed {
     fn from(descriptor: Descriptor) -> Self {
-        Self { descriptor, other: Map::new() }
+        Self { descriptor, other: Members::new() }
     }
 }
 
@@ -184,11 +197,111 @@ pub fn thumbprints(annotations: &BTreeMap<String, String>) -> Option<Vec<String>
     Some(listed).filter(|listed| !listed.is_empty() && listed.iter().all(is_hex))
 }
 
-/// Members that are not known here. One that differs from a known one in case only is read by others as that one, so
-/// that two readers would see two indexes.
-fn other_members<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Map<String, Value>, D::Error> {
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for Member {}
+
+// Not derived: what is derived for `flatten` reads all members into memory before it looks at one.
+impl<'de> Deserialize<'de> for Index {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(IndexMembers)
+    }
+}
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ListedMembers)
+    }
+}
+
+struct IndexMembers;
+
+impl<'de> Visitor<'de> for IndexMembers {
+    type Value = Index;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an image index")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Index, A::Error> {
+        let (mut schema_version, mut media_type, mut manifests) = (None, None, None);
+        let mut other = Members::new();
+        while let Some(name) = members.next_key::<String>()? {
+            match name.as_str() {
+                "schemaVersion" => once(&mut schema_version, "schemaVersion", &mut members)?,
+                "mediaType" => once(&mut media_type, "mediaType", &mut members)?,
+                "manifests" => once(&mut manifests, "manifests", &mut members)?,
+                _ => keep(&mut other, name, &mut members)?,
+            }
+        }
+        Ok(Index {
+            schema_version: schema_version
+                .ok_or_else(|| A::Error::missing_field("schemaVersion"))?,
+            media_type: media_type.flatten(),
+            manifests: manifests.ok_or_else(|| A::Error::missing_field("manifests"))?,
+            other,
+        })
+    }
+}
+
+struct ListedMembers;
+
+impl<'de> Visitor<'de> for ListedMembers {
+    type Value = Listed;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Listed, A::Error> {
+        let (mut media_type, mut digest, mut size) = (None, None, None);
+        let (mut artifact_type, mut annotations) = (None, None);
+        let mut other = Members::new();
+        while let Some(name) = members.next_key::<String>()? {
+            match name.as_str() {
+                "mediaType" => once(&mut media_type, "mediaType", &mut members)?,
+                "digest" => once(&mut digest, "digest", &mut members)?,
+                "size" => once(&mut size, "size", &mut members)?,
+                "artifactType" => once(&mut artifact_type, "artifactType", &mut members)?,
+                "annotations" => once(&mut annotations, "annotations", &mut members)?,
+                _ => keep(&mut other, name, &mut members)?,
+            }
+        }
+        let descriptor = Descriptor {
+            media_type: media_type.ok_or_else(|| A::Error::missing_field("mediaType"))?,
+            digest: digest.ok_or_else(|| A::Error::missing_field("digest"))?,
+            size: size.ok_or_else(|| A::Error::missing_field("size"))?,
+            artifact_type: artifact_type.flatten(),
+            annotations: annotations.unwrap_or_default(),
+        };
+        Ok(Listed { descriptor, other })
+    }
+}
+
+/// Reads a member that may stand there once.
+fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    slot: &mut Option<T>,
+    name: &'static str,
+    members: &mut A,
+) -> Result<(), A::Error> {
+    if slot.is_some() {
+        return Err(A::Error::duplicate_field(name));
+    }
+    *slot = Some(members.next_value()?);
+    Ok(())
+}
+
+/// Keeps a member that is not known here. One that differs from a known one in case only is read by others as that
+/// one, so that two readers would see two indexes.
+fn keep<'de, A: MapAccess<'de>>(
+    other: &mut Members,
+    name: String,
+    members: &mut A,
+) -> Result<(), A::Error> {
     const KNOWN: [&str; 7] = [
         "schemaVersion",
         "mediaType",
@@ -198,15 +311,18 @@ fn other_members<'de, D: Deserializer<'de>>(
         "annotations",
         "artifactType",
     ];
-    let members = Map::deserialize(deserializer)?;
-    let is_like =
-        |name: &String| KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name) && known != name);
-    match members.keys().find(|name| is_like(name)) {
-        None => Ok(members),
-        Some(name) => {
-            Err(D::Error::custom(format!("member {name:?} differs from a known one in case only")))
-        }
+    if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(&name) && *known != name) {
+        let message = format!("member {name:.64?} differs from a known one in case only");
+        return Err(A::Error::custom(message));
     }
+    other.insert(name, members.next_value()?);
+    if other.len() > limits::INDEX_MEMBERS {
+        let limit = limits::INDEX_MEMBERS;
+        return Err(A::Error::custom(format!(
+            "members that are not known are over the limit of {limit}"
+        )));
+    }
+    Ok(())
 }
 
 fn empty_config(media_type: &str) -> Descriptor {

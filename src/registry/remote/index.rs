@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Access, RemoteError, RemoteRepository,
-    referrers::{Tagged, referrers_tag},
+    referrers::{Tagged, at_tag, referrers_tag},
 };
 use crate::{
     crypto, limits,
@@ -60,7 +60,7 @@ impl RemoteRepository {
     async fn referrers_index(&self, subject: &Descriptor, tag: &str) -> Result<Index, RemoteError> {
         match self.tagged(subject, Access::Push).await? {
             Tagged::Nothing => Ok(Index::default()),
-            Tagged::Index(index) => Ok(index),
+            Tagged::Index(bytes) => self.parse(&bytes, || at_tag(subject)),
             Tagged::Other(media_type) => {
                 let (repository, tag) = (self.name(), tag.to_owned());
                 Err(RemoteError::NotAnIndex { repository, tag, media_type })

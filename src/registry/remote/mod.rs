@@ -7,6 +7,7 @@ mod blobs;
 mod error;
 mod index;
 mod login;
+mod page;
 mod pull;
 mod push;
 mod referrers;

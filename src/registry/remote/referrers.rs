@@ -7,13 +7,17 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, HeaderValue};
 use tokio::time::Instant;
 
-use super::{Access, RemoteError, RemoteRepository, with_header};
+use super::{
+    Access, RemoteError, RemoteRepository,
+    page::{Opened, Page},
+    with_header,
+};
 use crate::{
     http::{HttpError, Method, Request},
     limits,
     oci::{
-        Descriptor, Digest, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, Index, MANIFEST_MEDIA_TYPE,
-        Manifest, SIGNATURE_MEDIA_TYPE,
+        Descriptor, Digest, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE,
+        SIGNATURE_MEDIA_TYPE,
     },
     registry::{Content, Listing, RepositoryErrorKind, Unreadable},
 };
@@ -35,7 +39,7 @@ const EMPTY_TYPES: [&str; 5] = [
 #[derive(Default)]
 struct Referrers {
     /// Each once, in the registry's order.
-    candidates: Vec<Descriptor>,
+    candidates: Vec<Candidate>,
     seen: BTreeSet<Digest>,
     listed: usize,
     bytes: usize,
@@ -43,6 +47,12 @@ struct Referrers {
     is_filtered: bool,
     /// Why another list could not be read, in which there may be more.
     unread: Option<RemoteError>,
+}
+
+struct Candidate {
+    listed: Descriptor,
+    /// Whether the manifest need not be read to be listed.
+    says_enough: bool,
 }
 
 /// What the referrers API says.
@@ -65,7 +75,8 @@ enum Found {
 /// What stands at a referrers tag.
 pub(super) enum Tagged {
     Nothing,
-    Index(Index),
+    /// The bytes of an index.
+    Index(Vec<u8>),
     /// Of that media type.
     Other(String),
 }
@@ -82,15 +93,15 @@ impl RemoteRepository {
         let mut looked_into = Vec::new();
         // Whoever may push can add as many as they like, and hides no signature with them.
         for candidate in candidates {
-            opened += usize::from(!says_enough(&candidate));
-            if says_enough(&candidate) || opened <= limits::OPENED_REFERRERS {
+            opened += usize::from(!candidate.says_enough);
+            if candidate.says_enough || opened <= limits::OPENED_REFERRERS {
                 looked_into.push(self.look_into(subject, candidate));
-            } else if says_signature(&candidate) {
-                listing.signatures.push(candidate);
+            } else if says_signature(&candidate.listed) {
+                listing.signatures.push(candidate.listed);
             } else if listing.unreadable.is_empty() {
                 // One stands for all of them.
                 let error = self.too_many("referrers of no type", limits::OPENED_REFERRERS);
-                let descriptor = Some(candidate);
+                let descriptor = Some(candidate.listed);
                 listing.unreadable.push(Unreadable { descriptor, error: error.into() });
             }
         }
@@ -149,25 +160,27 @@ impl RemoteRepository {
     async fn look_into(
         &self,
         subject: &Descriptor,
-        candidate: Descriptor,
+        candidate: Candidate,
     ) -> Result<Found, RemoteError> {
-        if says_enough(&candidate) {
-            return Ok(Found::Signature(candidate));
+        let mut listed = candidate.listed;
+        if candidate.says_enough {
+            return Ok(Found::Signature(listed));
         }
-        let read = self.pull(&candidate, Content::Manifest).await;
-        let what = || format!("manifest {}", candidate.digest);
-        match read.and_then(|bytes| self.parse::<Manifest>(&bytes, what)) {
-            Ok(manifest) if manifest.is_signature_of(subject) => {
-                let mut listed = candidate.without_annotations();
-                listed.artifact_type = Some(SIGNATURE_MEDIA_TYPE.to_owned());
-                listed.annotations = manifest.annotations;
-                Ok(Found::Signature(listed))
-            }
-            Ok(_) => Ok(Found::Other),
+        let read = self.pull(&listed, Content::Manifest).await;
+        let what = || format!("manifest {}", listed.digest);
+        match read.and_then(|bytes| self.parse::<Opened>(&bytes, what)) {
+            Ok(manifest) => Ok(match manifest.signature_of(subject) {
+                None => Found::Other,
+                Some(annotations) => {
+                    listed.artifact_type = Some(SIGNATURE_MEDIA_TYPE.to_owned());
+                    listed.annotations = annotations;
+                    Found::Signature(listed)
+                }
+            }),
             // The next ones would not be read either.
             Err(error) if error.ends_it() => Err(error),
             Err(error) => {
-                let descriptor = Some(candidate);
+                let descriptor = Some(listed);
                 Ok(Found::Unreadable(Unreadable { descriptor, error: error.into() }))
             }
         }
@@ -218,8 +231,8 @@ impl RemoteRepository {
             let filters = page.header(FILTERS_APPLIED).unwrap_or_default();
             referrers.is_filtered |=
                 filters.split(',').any(|applied| applied.trim() == "artifactType");
-            let index: Index = self.parse(&page.body, || "list of referrers".to_owned())?;
-            self.collect(&mut referrers, index, page.body.len())?;
+            let listed: Page = self.parse(&page.body, || "list of referrers".to_owned())?;
+            self.collect(&mut referrers, listed, page.body.len())?;
             let server = self.registry.inner.session.server();
             let Some(next) = page.next_page(server).map_err(http)? else {
                 return Ok(ByApi::Lists(referrers));
@@ -254,8 +267,9 @@ impl RemoteRepository {
     /// Reads the index at the referrers tag. What is no index lists nothing.
     async fn by_tag(&self, subject: &Descriptor) -> Result<Referrers, RemoteError> {
         let mut referrers = Referrers::default();
-        if let Tagged::Index(index) = self.tagged(subject, Access::Pull).await? {
-            self.collect(&mut referrers, index, 0)?;
+        if let Tagged::Index(bytes) = self.tagged(subject, Access::Pull).await? {
+            let index = self.parse(&bytes, || at_tag(subject))?;
+            self.collect(&mut referrers, index, bytes.len())?;
         }
         Ok(referrers)
     }
@@ -276,28 +290,25 @@ impl RemoteRepository {
         if served.media_type != INDEX_MEDIA_TYPE {
             return Ok(Tagged::Other(served.media_type));
         }
-        let what = || format!("index of referrers at tag {tag}");
-        Ok(Tagged::Index(self.parse(&served.bytes, what)?))
+        Ok(Tagged::Index(served.bytes))
     }
 
     fn collect(
         &self,
         referrers: &mut Referrers,
-        index: Index,
+        page: Page,
         bytes: usize,
     ) -> Result<(), RemoteError> {
-        referrers.listed += index.manifests.len();
+        referrers.listed += page.manifests.len();
         referrers.bytes += bytes;
-        if referrers.listed > limits::REFERRERS {
-            return Err(self.too_many("referrers", limits::REFERRERS));
-        }
         if referrers.bytes > limits::REFERRERS_BYTES {
             return Err(self.too_many("bytes of referrers", limits::REFERRERS_BYTES));
         }
-        for listed in index.manifests {
-            let listed = listed.descriptor;
+        for entry in page.manifests {
+            let (listed, is_annotated) = entry.into_descriptor();
             if may_be_signature(&listed) && referrers.seen.insert(listed.digest.clone()) {
-                referrers.candidates.push(listed);
+                let says_enough = says_signature(&listed) && is_annotated;
+                referrers.candidates.push(Candidate { listed, says_enough });
             }
         }
         Ok(())
@@ -324,16 +335,16 @@ fn says_signature(listed: &Descriptor) -> bool {
     listed.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
 }
 
-/// Whether a manifest need not be read to be listed.
-fn says_enough(listed: &Descriptor) -> bool {
-    says_signature(listed) && !listed.annotations.is_empty()
-}
-
 /// Whether a manifest is listed as a signature, or as nothing in particular.
 fn may_be_signature(listed: &Descriptor) -> bool {
     let artifact_type = listed.artifact_type.as_deref().unwrap_or_default();
     listed.media_type == MANIFEST_MEDIA_TYPE
         && (says_signature(listed) || EMPTY_TYPES.contains(&artifact_type))
+}
+
+/// What stands at that tag.
+pub(super) fn at_tag(subject: &Descriptor) -> String {
+    format!("index of referrers at tag {}", referrers_tag(&subject.digest))
 }
 
 /// The tag of the index of what refers to a digest.

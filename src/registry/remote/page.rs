@@ -1,0 +1,114 @@
+//! What is read of a list of referrers and of the manifests in it: what is used, and nothing else. Whoever may push
+//! chooses the rest, and each byte of it would be held in memory many times over.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+
+use crate::{
+    limits,
+    oci::{CREATED_ANNOTATION, Descriptor, Digest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION},
+};
+
+/// A page of a list, or the index at the referrers tag.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    pub(super) manifests: Vec<Entry>,
+}
+
+/// What a page lists.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    media_type: String,
+    digest: Digest,
+    size: u64,
+    artifact_type: Option<String>,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+/// A manifest that is opened to see whether it is a signature.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Opened {
+    artifact_type: Option<String>,
+    config: Config,
+    subject: Option<Subject>,
+    #[serde(default)]
+    annotations: Annotations,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    media_type: String,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    digest: Digest,
+}
+
+/// Those that tell something of a signature, none longer than [`limits::ANNOTATION_BYTES`].
+#[derive(Default)]
+struct Annotations {
+    used: BTreeMap<String, String>,
+    /// Whether there were any.
+    is_some: bool,
+}
+
+impl Entry {
+    /// What is listed, and whether it came with annotations.
+    pub(super) fn into_descriptor(self) -> (Descriptor, bool) {
+        let mut listed = Descriptor::new(self.media_type, self.digest, self.size);
+        listed.artifact_type = self.artifact_type;
+        listed.annotations = self.annotations.used;
+        (listed, self.annotations.is_some)
+    }
+}
+
+impl Opened {
+    /// Its annotations, if it says that it is a signature of that artifact.
+    pub(super) fn signature_of(self, artifact: &Descriptor) -> Option<BTreeMap<String, String>> {
+        let is_signature = self.artifact_type.as_deref() == Some(SIGNATURE_MEDIA_TYPE)
+            || self.config.media_type == SIGNATURE_MEDIA_TYPE;
+        let is_of_it = self.subject.is_some_and(|subject| subject.digest == artifact.digest);
+        (is_signature && is_of_it).then_some(self.annotations.used)
+    }
+}
+
+impl<'de> Deserialize<'de> for Annotations {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Used)
+    }
+}
+
+struct Used;
+
+impl<'de> Visitor<'de> for Used {
+    type Value = Annotations;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("annotations")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Annotations, A::Error> {
+        let mut annotations = Annotations::default();
+        while let Some(name) = members.next_key::<String>()? {
+            annotations.is_some = true;
+            if ![THUMBPRINT_ANNOTATION, CREATED_ANNOTATION].contains(&name.as_str()) {
+                members.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let value: String = members.next_value()?;
+            if value.len() <= limits::ANNOTATION_BYTES {
+                annotations.used.insert(name, value);
+            }
+        }
+        Ok(annotations)
+    }
+}
