@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     command::{Finished, Run},
+    fake_http::Answer,
+    fake_registry::FakeRegistry,
     http,
     multi_platform::MultiPlatform,
     quickstart::Quickstart,
@@ -165,6 +167,59 @@ fn a_blob_that_is_changed_or_missing_is_not_copied_and_the_tag_is_not_set() {
         let list = ["list", "--oci-layout", "new:1"];
         signed.0.quickstart.run(&list).expect_status(8);
     }
+}
+
+#[test]
+fn a_signature_that_cannot_be_read_is_left_out_and_the_rest_copied() {
+    let Some(registry) = Registry::or_skip() else { return };
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+    let sign = ["sign", "--force", "--oci-layout", "layout:v1", "-o", "json"];
+    let broken = json_of(&quickstart.run(&sign).expect_status(0));
+    fs::remove_file(quickstart.blob(broken["envelope"].as_str().unwrap())).unwrap();
+    let there = format!("{}/team/app:1", registry.host());
+    let words = ["copy", "layout:v1", &there, "--from-oci-layout", "--scope", "a/b", "-o", "json"];
+    let copied = quickstart.run(&[&words[..], &["--insecure-registry"]].concat()).expect_status(0);
+    assert!(copied.stderr.contains("it is not copied"), "{}", copied.stderr);
+    let report = json_of(&copied);
+    assert_eq!(report["signatures"].as_array().unwrap().len(), 1);
+    assert_eq!(report["unreadable"][0]["manifest"], broken["manifest"]);
+    quickstart.run(&["verify", &there, "--insecure-registry"]).expect_status(0);
+}
+
+#[test]
+fn no_more_signatures_are_copied_than_are_looked_at() {
+    let quickstart = Quickstart::new();
+    let sign = ["sign", "--force", "--oci-layout", "layout:v1"];
+    for _ in 0..2 {
+        quickstart.run(&sign).expect_status(0);
+    }
+    let words =
+        ["copy", "layout:v1", "new:1", "--from-oci-layout", "--to-oci-layout", "-o", "json"];
+    let bound = ["--scope", Quickstart::SCOPE, "--max-signatures", "2"];
+    let copied = quickstart.run(&[&words[..], &bound].concat()).expect_status(0);
+    assert!(copied.stderr.contains("3 signatures, and 2 are looked at"), "{}", copied.stderr);
+    assert_eq!(json_of(&copied)["signatures"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_destination_that_takes_no_signatures_gets_no_tag() {
+    let quickstart = Quickstart::new();
+    quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
+    ImageLayout::open_or_create(quickstart.path("there"))
+        .unwrap()
+        .push_blob("application/octet-stream", b"")
+        .unwrap();
+    let registry = FakeRegistry::start(&quickstart.path("there"), |request, _| {
+        let is_signature = request.method == "PUT" && request.body.contains("\"subject\"");
+        is_signature.then(|| Answer::new(400, ""))
+    });
+    let there = format!("{}/team/app:prod", registry.host());
+    let words = ["copy", "layout:v1", &there, "--from-oci-layout", "--scope", "a/b"];
+    let words = [&words[..], &["--insecure-registry"]].concat();
+    quickstart.run(&words).expect_status(1);
+    let tags = registry.requests().into_iter().filter(|asked| asked.target.ends_with("/prod"));
+    assert_eq!(tags.count(), 0);
 }
 
 #[test]

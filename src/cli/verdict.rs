@@ -207,6 +207,12 @@ impl Report {
         &self.evidence
     }
 
+    /// The manifest of the signature for which it is accepted.
+    pub(super) fn accepted_signature(&self) -> Option<&str> {
+        let accepted = self.signatures.last().filter(|_| self.exit.is_none());
+        accepted?.manifest.as_deref()
+    }
+
     pub(super) const fn untried(&self) -> usize {
         self.untried
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Outcome,
-    args::OutputArgs,
+    args::{MaxSignatures, OutputArgs},
     artifact::OpenArtifact,
     block_on,
     failure::{Exit, Failure},
@@ -23,16 +23,19 @@ use crate::{
     limits,
     oci::{
         DOCKER_LIST_MEDIA_TYPE, DOCKER_MANIFEST_MEDIA_TYPE, Descriptor, Digest, INDEX_MEDIA_TYPE,
-        MANIFEST_MEDIA_TYPE,
+        MANIFEST_MEDIA_TYPE, Manifest,
     },
-    registry::{Content, tree::manifests_below},
+    registry::{
+        Content, Listing, RepositoryError, RepositoryErrorKind, Unreadable, tree::manifests_below,
+    },
 };
 use place::{Carried, Place};
 
 /// Copy an artifact with its signatures, between registries and image layouts.
 ///
 /// The artifact is verified under the trust policy before anything is written, and once more where it was copied to.
-/// Everything that an index lists is copied too, with its signatures. What else refers to the artifact is not.
+/// Everything that an index lists is copied too, with its signatures. What else refers to the artifact is not. The tag is
+/// set last, on what was accepted there. Both are judged as the repository of the source, or that of --scope.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The artifact, as `verify` takes it
@@ -73,6 +76,8 @@ struct Report {
     blobs: Blobs,
     /// Signature manifests.
     signatures: Vec<Digest>,
+    /// What is or may be a signature, and could not be read.
+    unreadable: Vec<UnreadableRow>,
 }
 
 /// How blobs came there.
@@ -120,16 +125,23 @@ impl Args {
                 let message = format!("{} has not the digest {digest}", self.source);
                 return Err(Failure::message(Exit::Usage, message));
             }
-            let mut copy = Copy { from: &from, to: &to, report: Report::default() };
-            copy.artifact(&artifact, tag.as_deref()).await?;
+            let mut copy = Copy {
+                from: &from,
+                to: &to,
+                max: judge.max_signatures(),
+                accepted: before.accepted_signature(),
+                report: Report::default(),
+            };
+            copy.artifact(&artifact).await?;
             let copied =
                 OpenArtifact::in_place(to.repository(), artifact.descriptor.clone(), to.name());
             copy.check(&copied).await?;
             let after = judge.verify_artifact(&scope, &copied, None).await?;
             if after.exit().is_some() {
-                output::note("the copy is not accepted, as its source was");
+                output::note("the copy is not accepted, as its source was, and has no tag");
                 return after.conclude(self.output.format);
             }
+            to.name_manifest(&artifact.descriptor, tag.as_deref()).await?;
             let report = Report {
                 source: artifact.to_string(),
                 destination: copied.to_string(),
@@ -142,45 +154,69 @@ impl Args {
     }
 }
 
+/// Why a signature is not copied, where it can be read.
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error("it is no manifest")]
+    NotAManifest(#[source] serde_json::Error),
+    #[error("it is no signature of {0}")]
+    OtherSubject(Digest),
+}
+
 /// What is copied so far.
 struct Copy<'a> {
     from: &'a Place,
     to: &'a Place,
+    max: &'a MaxSignatures,
+    /// The signature for which the source is accepted.
+    accepted: Option<&'a str>,
     report: Report,
 }
 
 impl Copy<'_> {
-    /// Copies what an artifact lists, the artifact, and then the signatures of all.
-    async fn artifact(&mut self, artifact: &OpenArtifact, tag: Option<&str>) -> Outcome {
-        let repository = artifact.repository.as_ref();
-        let nodes = manifests_below(repository, &artifact.descriptor).await?;
-        let mut signatures = Vec::new();
+    /// Copies what an artifact lists, the artifact, and then the signatures of all. Nothing gets a name.
+    async fn artifact(&mut self, artifact: &OpenArtifact) -> Outcome {
+        let nodes = manifests_below(artifact.repository.as_ref(), &artifact.descriptor).await?;
         for node in &nodes {
-            let tag = tag.filter(|_| node.descriptor.digest == artifact.descriptor.digest);
-            let is_root = node.descriptor.digest == artifact.descriptor.digest;
-            self.manifest(&node.descriptor, tag, is_root).await?;
-            let listing = repository.signatures(&node.descriptor).await?;
-            for unreadable in listing.unreadable {
-                let unreadable = UnreadableRow::new(unreadable);
-                output::note(&format!("warning: {unreadable}; it is not copied"));
-            }
-            signatures.extend(listing.signatures);
+            self.manifest(&node.descriptor, false).await?;
+        }
+        for node in &nodes {
+            self.signatures(&artifact.beside(node.descriptor.clone())).await?;
         }
         self.report.manifests = nodes.len();
+        Ok(())
+    }
+
+    /// Copies the signatures of an artifact, but for those that cannot be read: they prove nothing there either.
+    async fn signatures(&mut self, artifact: &OpenArtifact) -> Outcome {
+        let OpenArtifact { repository, descriptor, .. } = artifact;
+        let Listing { mut signatures, unreadable } = repository.signatures(descriptor).await?;
+        unreadable.into_iter().for_each(|unreadable| self.leave_out(unreadable));
+        signatures.sort_by_key(|listed| Some(listed.digest.as_str()) != self.accepted);
+        self.max.cut(&mut signatures);
         for signature in signatures {
-            self.manifest(&signature, None, true).await?;
-            self.report.signatures.push(signature.digest);
+            match read_whole(artifact, &signature).await {
+                Ok(()) => {
+                    self.manifest(&signature, true).await?;
+                    self.report.signatures.push(signature.digest);
+                }
+                Err(error) if may_be_read_later(&error) => return Err(error.into()),
+                Err(error) => {
+                    self.leave_out(Unreadable { descriptor: Some(signature), error });
+                }
+            }
         }
         Ok(())
     }
 
+    fn leave_out(&mut self, unreadable: Unreadable) {
+        let unreadable = UnreadableRow::new(unreadable);
+        output::note(&format!("warning: {unreadable}; it is not copied"));
+        self.report.unreadable.push(unreadable);
+    }
+
     /// Copies what a manifest names, and then the manifest.
-    async fn manifest(
-        &mut self,
-        descriptor: &Descriptor,
-        tag: Option<&str>,
-        is_listed: bool,
-    ) -> Outcome {
+    async fn manifest(&mut self, descriptor: &Descriptor, is_listed: bool) -> Outcome {
         let repository = self.from.repository();
         let bytes = repository.read(descriptor, Content::Manifest).await?;
         match descriptor.media_type.as_str() {
@@ -194,7 +230,7 @@ impl Copy<'_> {
                 return Err(Failure::message(Exit::Usage, message));
             }
         }
-        self.to.put_manifest(descriptor, &bytes, tag, is_listed).await
+        self.to.put_manifest(descriptor, &bytes, is_listed).await
     }
 
     /// Copies the blobs of a manifest, some at a time.
@@ -250,6 +286,29 @@ impl Copy<'_> {
     }
 }
 
+/// Reads what a signature is made of, so that one that is broken is not half copied.
+async fn read_whole(
+    artifact: &OpenArtifact,
+    signature: &Descriptor,
+) -> Result<(), RepositoryError> {
+    let repository = artifact.repository.as_ref();
+    let bytes = repository.read(signature, Content::Manifest).await?;
+    let bad = |error: CopyError| RepositoryError::new(RepositoryErrorKind::BadContent, error);
+    let manifest: Manifest =
+        serde_json::from_slice(&bytes).map_err(|error| bad(CopyError::NotAManifest(error)))?;
+    if !manifest.is_signature_of(&artifact.descriptor) {
+        return Err(bad(CopyError::OtherSubject(artifact.descriptor.digest.clone())));
+    }
+    for blob in [&manifest.config].into_iter().chain(&manifest.layers) {
+        repository.read(blob, Content::Blob).await?;
+    }
+    Ok(())
+}
+
+fn may_be_read_later(error: &RepositoryError) -> bool {
+    matches!(error.kind(), RepositoryErrorKind::Denied | RepositoryErrorKind::Unavailable)
+}
+
 /// Layers that must not be handed on, which registries do not hold.
 fn is_foreign(media_type: &str) -> bool {
     media_type.contains(".nondistributable.") || media_type.contains(".foreign.")
@@ -257,7 +316,7 @@ fn is_foreign(media_type: &str) -> bool {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, destination, manifests, blobs, signatures, .. } = self;
+        let Self { source, destination, manifests, blobs, signatures, unreadable, .. } = self;
         writeln!(f, "copied: {source}\n    to: {destination}")?;
         let Blobs { copied, mounted, present, foreign, copied_bytes } = blobs;
         writeln!(
@@ -266,6 +325,9 @@ impl fmt::Display for Report {
              there already, {foreign} of other hosts",
         )?;
         write!(f, "  {} signatures", signatures.len())?;
+        if !unreadable.is_empty() {
+            write!(f, ", {} that cannot be read left out", unreadable.len())?;
+        }
         match &self.signer {
             Some(signer) => write!(f, ", verified before and after: signed by {signer}"),
             None => write!(f, ", accepted before and after"),

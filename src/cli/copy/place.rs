@@ -13,7 +13,9 @@ use crate::{
     },
     fs,
     oci::{Descriptor, Digest, Reference},
-    registry::{Repository, RepositoryError, layout::ImageLayout, remote::RemoteRepository},
+    registry::{
+        Content, Repository, RepositoryError, layout::ImageLayout, remote::RemoteRepository,
+    },
 };
 
 #[derive(Debug)]
@@ -101,18 +103,17 @@ impl Place {
         }
     }
 
-    /// Stores a manifest, whose blobs are there; an image layout lists it where it is to be found by itself.
+    /// Stores a manifest by its digest, whose blobs are there; an image layout lists it where it is to be found by
+    /// itself.
     pub(super) async fn put_manifest(
         &self,
         descriptor: &Descriptor,
         bytes: &[u8],
-        tag: Option<&str>,
         is_listed: bool,
     ) -> Outcome {
-        let tag = tag.filter(|tag| tag.parse::<Digest>().is_err());
         let pushed = match self {
             Self::Registry(repository) => repository
-                .push_manifest(&descriptor.media_type, bytes, tag)
+                .push_manifest(&descriptor.media_type, bytes, None)
                 .await
                 .map_err(RepositoryError::from)?,
             Self::Layout(layout) => {
@@ -120,7 +121,7 @@ impl Place {
                     .push_blob(&descriptor.media_type, bytes)
                     .map_err(RepositoryError::from)?;
                 if is_listed {
-                    layout.list_manifest(&pushed, tag).map_err(RepositoryError::from)?;
+                    layout.list_manifest(&pushed, None).map_err(RepositoryError::from)?;
                 }
                 pushed
             }
@@ -131,6 +132,29 @@ impl Place {
         let message = format!("manifest {} is stored as {}", descriptor.digest, pushed.digest);
         Err(Failure::message(Exit::Other, message)
             .hint("only manifests named by SHA-256 are copied"))
+    }
+
+    /// Gives a manifest that is there the name by which it is found.
+    pub(super) async fn name_manifest(
+        &self,
+        descriptor: &Descriptor,
+        tag: Option<&str>,
+    ) -> Outcome {
+        let tag = tag.filter(|tag| tag.parse::<Digest>().is_err());
+        match (self, tag) {
+            (Self::Layout(layout), tag) => {
+                layout.list_manifest(descriptor, tag).map_err(RepositoryError::from)?;
+            }
+            (Self::Registry(repository), Some(tag)) => {
+                let bytes = repository.read(descriptor, Content::Manifest).await?;
+                repository
+                    .push_manifest(&descriptor.media_type, &bytes, Some(tag))
+                    .await
+                    .map_err(RepositoryError::from)?;
+            }
+            (Self::Registry(_), None) => {}
+        }
+        Ok(())
     }
 
     /// Brings a blob here, if it is not here yet.

@@ -171,6 +171,10 @@ impl<'a> Judge<'a> {
         Ok(report)
     }
 
+    pub(in crate::cli) const fn max_signatures(&self) -> &MaxSignatures {
+        &self.checks.max
+    }
+
     /// The repository that an artifact is judged as.
     pub(in crate::cli) fn scope(&self, reference: &str) -> Result<RegistryScope, Failure> {
         if let Some(scope) = self.scope {
