@@ -165,8 +165,11 @@ pub const RETRIES: Duration = Duration::from_secs(180);
 /// Redirects of one request. Registries need one, to where they store blobs.
 pub const REDIRECTS: u32 = 5;
 
-/// Bytes that are read of the body of an error; notary's own client reads as many.
+/// Bytes that are told of the body of an error; notary's own client reads as many.
 pub const ERROR_BODY_BYTES: usize = 1024;
+
+/// Bytes that are read of it, so that a secret in it is seen whole before it is cut. Real tokens take some thousand.
+pub const READ_ERROR_BODY_BYTES: usize = 16 * 1024;
 
 /// Bytes of a token service's answer. A token has to fit a header, for which servers take 8 to 64 KiB.
 pub const TOKEN_BYTES: usize = 64 * 1024;

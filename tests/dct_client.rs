@@ -415,7 +415,7 @@ fn a_server_that_stays_busy_is_told_with_its_words() {
         format!(
             "{}{ROOT} is unavailable after 5 tries: HTTP status 503: \\u{{1b}}[31m{}",
             server.url(),
-            "x".repeat(1024 - 5)
+            "x".repeat(1024 - r"\u{1b}[31m".len())
         )
     );
     assert_eq!(server.requests().len(), 5);

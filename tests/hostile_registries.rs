@@ -409,6 +409,25 @@ fn credentials_stay_with_the_registry() {
 }
 
 #[test]
+fn a_secret_is_not_told_in_part_where_what_a_registry_said_is_cut() {
+    let blob = describe("text/plain", "content");
+    for shown in [1000, 1020, 1024, limits::READ_ERROR_BODY_BYTES - 20] {
+        let server = FakeHttp::start(move |request| match request.header("authorization") {
+            None => challenge("Basic realm=\"test\""),
+            Some(sent) => {
+                let secret = sent.trim_start_matches("Basic ");
+                Answer::new(403, format!("{}{secret}{SECRET}", "x".repeat(shown)))
+            }
+        });
+        let (_, text) =
+            told(&server, wait(repository_with(&server, as_user).read(&blob, Content::Blob)));
+        let known = BASIC.trim_start_matches("Basic ");
+        assert!(!text.contains(&known[..4]) && !text.contains(&SECRET[..4]), "{shown}: {text}");
+        assert!(text.len() < 1024 + 300, "{}", text.len());
+    }
+}
+
+#[test]
 fn what_is_written_is_not_redirected_as_something_else() {
     let store = FakeHttp::start(|_| Answer::new(201, ""));
     let away = store.url();

@@ -35,6 +35,7 @@ use time::{Duration, UtcDateTime, macros::utc_datetime};
 use zeroize::Zeroizing;
 
 use crate::support::{
+    fake_http::{Answer, FakeHttp},
     http,
     notation::{Artifact, Notation},
     openssl::{Authority, Openssl},
@@ -365,13 +366,37 @@ fn what_is_not_there_is_told_with_the_registrys_own_words() {
     assert_eq!(bad.to_string(), "\"../v1\" is neither a tag nor a digest");
 }
 
-#[test]
-fn a_registry_is_asked_with_a_password_by_a_trusted_connection() {
-    let Some(openssl) = Openssl::or_skip() else { return };
+/// Makes `server.key` and `server.crt`, of which the second is trusted as it is.
+fn server_certificate() -> Option<Openssl> {
+    let openssl = Openssl::or_skip()?;
     openssl.create_key("server", KeySpec::Ec256);
     let make = "req -x509 -new -key server.key -days 2 -subj /CN=server-of-test -config extensions.cnf \
                 -addext subjectAltName=IP:127.0.0.1 -out server.crt";
     openssl.run(make).expect_status(0);
+    Some(openssl)
+}
+
+#[test]
+fn a_registry_with_tls_sends_no_credential_to_a_token_service_without() {
+    let Some(openssl) = server_certificate() else { return };
+    let thief = FakeHttp::start(|_| Answer::new(200, r#"{"token":"x"}"#));
+    let realm = format!("{}/token", thief.url());
+    let Some(registry) = Registry::with_tokens_or_skip(&openssl.path(""), &realm) else { return };
+    let mut options = RemoteOptions::default();
+    options.root_certificates = vec![fs::read(openssl.path("server.crt")).unwrap()];
+    options.credential = Some(Credential::Basic {
+        username: Registry::USER.0.to_owned(),
+        password: Zeroizing::new(Registry::USER.1.to_owned()),
+    });
+    let error = wait(repository_with(&registry.host(), options).resolve("v1")).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.ends_with("answered with a challenge whose realm leaves TLS"), "{cause}");
+    assert_eq!(thief.requests().len(), 0);
+}
+
+#[test]
+fn a_registry_is_asked_with_a_password_by_a_trusted_connection() {
+    let Some(openssl) = server_certificate() else { return };
     let Some(registry) = Registry::with_password_or_skip(&openssl.path("")) else { return };
     let options = |password: Option<&str>| {
         let mut options = RemoteOptions::default();

@@ -14,7 +14,10 @@ use reqwest::{
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Answer, HttpError, Method, Request, shown, transport::Transport};
+use super::{
+    Answer, HttpError, Method, Request, shown,
+    transport::{Transport, leaves_tls},
+};
 use crate::limits;
 
 /// Who asks.
@@ -137,6 +140,9 @@ impl Authority {
                     "a challenge whose realm is not https://, or http:// and a loopback host";
                 challenged.bad(what)
             })?;
+        if leaves_tls(&challenged.url, &realm) {
+            return Err(challenged.bad("a challenge whose realm leaves TLS"));
+        }
         let service = challenge.parameter("service");
         let scope = challenge.parameter("scope").filter(|scope| !scope.is_empty()).unwrap_or(scope);
         let answer = if let Some(Credential::IdentityToken(token)) = &self.credential {

@@ -191,7 +191,7 @@ impl Transport {
         if !self.allows(&next) {
             return Err(refused(shown(&next), "is not https://, or has a user"));
         }
-        if answer.url.scheme() == "https" && next.scheme() == "http" {
+        if leaves_tls(&answer.url, &next) {
             return Err(refused(shown(&next), "leaves TLS"));
         }
         Ok(next)
@@ -278,8 +278,8 @@ impl Transport {
         // The status is what matters. Of what comes with it, as much is told as has come.
         let mut body = Vec::new();
         let told = &mut Buffer(&mut body);
-        let _ = self.read(&mut response, limits::ERROR_BODY_BYTES, told, url, tries).await;
-        answer.said = self.without_secrets(said(&body), sent.authorization);
+        let _ = self.read(&mut response, limits::READ_ERROR_BODY_BYTES, told, url, tries).await;
+        answer.said = self.without_secrets(&body, sent.authorization);
         Ok(answer)
     }
 
@@ -383,12 +383,21 @@ impl Transport {
         }
     }
 
-    fn without_secrets(&self, text: String, authorization: Option<&HeaderValue>) -> String {
+    /// What the body of an error says, as far as it is told. It is cut once it holds no secret: a part of one would
+    /// not be known for what it is.
+    fn without_secrets(&self, body: &[u8], authorization: Option<&HeaderValue>) -> String {
         let sent = authorization.and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.split_once(' ')).map(|(_, secret)| secret);
         let own = self.secret.as_deref().map(String::as_str);
-        let secrets = sent.into_iter().chain(own).filter(|secret| !secret.is_empty());
-        secrets.fold(text, |text, secret| text.replace(secret, "…"))
+        let secrets: Vec<&str> =
+            sent.into_iter().chain(own).filter(|secret| !secret.is_empty()).collect();
+        let mut text = secrets.iter().fold(said(body), |text, secret| text.replace(secret, "…"));
+        if body.len() >= limits::READ_ERROR_BODY_BYTES {
+            let longest = secrets.iter().map(|secret| secret.len()).max().unwrap_or_default();
+            text.truncate(text.floor_char_boundary(text.len().saturating_sub(longest)));
+        }
+        text.truncate(text.floor_char_boundary(limits::ERROR_BODY_BYTES));
+        text
     }
 }
 
@@ -411,6 +420,11 @@ pub(crate) fn is_allowed(url: &Url, insecure: bool) -> bool {
         && (url.scheme() == "https" || is_plain())
 }
 
+/// Whether a server that is asked by TLS leads to one that is not, which may be anybody on this machine.
+pub(super) fn leaves_tls(asked: &Url, next: &Url) -> bool {
+    asked.scheme() == "https" && next.scheme() == "http"
+}
+
 fn setup(server: &Url, error: reqwest::Error) -> HttpError {
     HttpError::Setup { server: shown(server), source: Box::new(error) }
 }
@@ -422,6 +436,19 @@ fn broken(url: &Url, tries: u32, error: reqwest::Error) -> HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tls_is_left_for_nobody() {
+        for (asked, next, expected) in [
+            ("https://h", "http://127.0.0.1:5000/token", true),
+            ("https://h", "https://auth/token", false),
+            ("http://127.0.0.1:5000", "http://127.0.0.1:5001/token", false),
+            ("http://127.0.0.1:5000", "https://auth/token", false),
+        ] {
+            let [asked, next] = [asked, next].map(|url| Url::parse(url).unwrap());
+            assert_eq!(leaves_tls(&asked, &next), expected, "{asked} {next}");
+        }
+    }
 
     #[test]
     fn plain_http_stays_on_this_machine_unless_told() {

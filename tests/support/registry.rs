@@ -55,6 +55,17 @@ impl Registry {
         Self::start(&auth, &tls, |port| TcpStream::connect(("127.0.0.1", port)).is_ok())
     }
 
+    /// One that sends whoever asks to a token service, by TLS with `server.crt` and `server.key` of a folder.
+    pub(crate) fn with_tokens_or_skip(certificates: &Path, realm: &str) -> Option<Self> {
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let auth = format!(
+            "auth: {{token: {{realm: '{realm}', service: test, issuer: test, rootcertbundle: {certificate}}}}}\n"
+        );
+        let tls = format!(", tls: {{certificate: {certificate}, key: {key}}}");
+        Self::start(&auth, &tls, |port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+    }
+
     fn start(auth: &str, tls: &str, is_ready: impl Fn(u16) -> bool) -> Option<Self> {
         let program = Component::DockerRegistry.or_skip()?;
         let configuration = TempDir::new().unwrap();
