@@ -28,6 +28,7 @@ use crate::{
     registry::{
         Content, Listing, RepositoryError, RepositoryErrorKind, Unreadable, tree::manifests_below,
     },
+    verify::Refusal,
 };
 use place::{Carried, Place};
 
@@ -152,15 +153,6 @@ impl Args {
             output::data(self.output.format, &report)
         })?
     }
-}
-
-/// Why a signature is not copied, where it can be read.
-#[derive(Debug, thiserror::Error)]
-enum CopyError {
-    #[error("it is no manifest")]
-    NotAManifest(#[source] serde_json::Error),
-    #[error("it is no signature of {0}")]
-    OtherSubject(Digest),
 }
 
 /// What is copied so far.
@@ -293,11 +285,12 @@ async fn read_whole(
 ) -> Result<(), RepositoryError> {
     let repository = artifact.repository.as_ref();
     let bytes = repository.read(signature, Content::Manifest).await?;
-    let bad = |error: CopyError| RepositoryError::new(RepositoryErrorKind::BadContent, error);
+    let bad = |error: Refusal| RepositoryError::new(RepositoryErrorKind::BadContent, error);
     let manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| bad(CopyError::NotAManifest(error)))?;
+        serde_json::from_slice(&bytes).map_err(|error| bad(Refusal::NotAManifest(error)))?;
     if !manifest.is_signature_of(&artifact.descriptor) {
-        return Err(bad(CopyError::OtherSubject(artifact.descriptor.digest.clone())));
+        let (listed, actual) = (artifact.descriptor.digest.clone(), "another".to_owned());
+        return Err(bad(Refusal::OtherSubject { listed, actual }));
     }
     for blob in [&manifest.config].into_iter().chain(&manifest.layers) {
         repository.read(blob, Content::Blob).await?;
