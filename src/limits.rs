@@ -152,11 +152,19 @@ pub const SERVER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The slowest that blobs of images are carried at, bytes a second: a slower connection ends as one that hangs.
 pub const SLOWEST_BYTES_PER_SECOND: u64 = 64 * 1024;
 
-/// How many times its timeout one whole answer of a server may take: one that sends a byte now and then would
-/// never end.
-pub const ANSWER_TIMEOUTS: u32 = 20;
+/// How many times its timeout one whole answer of a server may take, beside what [`SLOWEST_BYTES_PER_SECOND`] gives
+/// it: one that sends a byte now and then would never end.
+pub const ANSWER_TIMEOUTS: u32 = 4;
 
-/// The longest pause before another try that a server may ask for. Asking for hours is as good as refusing.
+/// How long it may take to list the signatures of one artifact. The thousand manifests that may be opened take some
+/// two minutes where each takes a second.
+pub const LISTING: Duration = Duration::from_secs(300);
+
+/// How long it may take to verify one artifact, its signatures and who is asked about revocation included.
+pub const VERIFICATION: Duration = Duration::from_secs(900);
+
+/// The longest pause before another try that a server may ask for. One that asks for more is not tried again: asking
+/// for hours is as good as refusing.
 pub const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// How long after the first try of a request another may begin. Four pauses of [`RETRY_AFTER`] fit in.

@@ -535,7 +535,7 @@ fn an_answer_that_drips_ends() {
     options.timeout = Duration::from_millis(50);
     assert_eq!(
         told(fetch(&Client::new(options).unwrap())),
-        unavailable(format!("the answer of {}{ROOT} did not end within 1 s", server.url()))
+        unavailable(format!("the answer of {}{ROOT} did not end within 0.2 s", server.url()))
     );
     assert_eq!(server.requests().len(), 1);
 }

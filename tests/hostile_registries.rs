@@ -351,6 +351,64 @@ fn a_registry_is_waited_for_as_long_as_it_asks_within_the_deadline() {
 }
 
 #[test]
+fn a_registry_that_asks_for_too_much_patience_is_told_at_once_and_with_its_words() {
+    let body = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
+    let server = FakeHttp::start(move |request| {
+        let busy = Answer::new(429, body).header("Retry-After", "3600");
+        if request.method == "HEAD" { busy.without_body() } else { busy }
+    });
+    let (kind, text) = told(&server, wait(repository(&server).resolve("v1")));
+    assert_eq!(kind, RepositoryErrorKind::Unavailable);
+    let end = "/manifests/v1 asks to wait 3600 s, over the limit of 30 s: HTTP status 429: \
+               TOOMANYREQUESTS: slow down";
+    assert!(text.ends_with(end), "{text}");
+    let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["HEAD", "GET"]);
+}
+
+#[test]
+fn a_pause_of_a_registry_is_told_while_it_lasts() {
+    static PAUSES: Mutex<Vec<(u16, u64)>> = Mutex::new(Vec::new());
+    let server = FakeHttp::start(|request| match request.number {
+        0 => Answer::new(503, "").header("Retry-After", "1"),
+        _ => Answer::new(200, "content"),
+    });
+    let telling = repository_with(&server, |options| {
+        options.on_pause = Some(|status, pause| {
+            PAUSES.lock().unwrap().push((status, pause.as_secs()));
+        });
+    });
+    wait(telling.read(&describe("text/plain", "content"), Content::Blob)).unwrap();
+    assert_eq!(*PAUSES.lock().unwrap(), [(503, 1), (503, 0)]);
+}
+
+#[test]
+fn a_status_that_may_pass_is_unavailable_and_tried_again_where_that_can_help() {
+    let blob = describe("text/plain", "content");
+    for (status, tries) in [(408, 5), (500, 5), (501, 1), (505, 1), (507, 5)] {
+        let server = FakeHttp::start(move |_| Answer::new(status, "").header("Retry-After", "0"));
+        let (kind, text) = told(&server, wait(repository(&server).read(&blob, Content::Blob)));
+        assert_eq!(kind, RepositoryErrorKind::Unavailable, "{text}");
+        assert_eq!(server.requests().len(), tries, "{status}");
+    }
+}
+
+#[test]
+fn a_list_that_does_not_end_in_time_is_given_up() {
+    let server = FakeHttp::start(|request| {
+        let link = format!("<?n={}>; rel=\"next\"", request.number);
+        referrers(index(&[])).header("Link", &link).after(Duration::from_millis(50))
+    });
+    let hasty = repository_with(&server, |options| options.listing = Duration::from_millis(400));
+    let (kind, text) = told(&server, wait(hasty.signatures(&artifact())));
+    assert_eq!(kind, RepositoryErrorKind::Unavailable);
+    let expected =
+        format!("HOST/team/app does not list what refers to {} within 0.4 s", artifact().digest);
+    assert_eq!(text, expected);
+    assert!(server.requests().len() <= 9, "{:?}", server.targets());
+}
+
+#[test]
 fn a_registry_that_says_nothing_or_does_not_end_is_not_waited_for_for_ever() {
     let blob = describe("text/plain", "content");
     for (answer, expected) in [

@@ -8,7 +8,10 @@ use std::{
 
 use notation_sdk::{
     limits,
-    oci::{Descriptor, Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, SIGNATURE_MEDIA_TYPE},
+    oci::{
+        CREATED_ANNOTATION, Descriptor, Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE,
+        SIGNATURE_MEDIA_TYPE,
+    },
     registry::{
         Repository,
         layout::ImageLayout,
@@ -211,7 +214,7 @@ fn candidates_are_opened_a_few_at_a_time_and_stay_in_order() {
     let artifact = artifact(&quickstart);
     let manifest = |n: usize| {
         let config = json!({"mediaType": SIGNATURE_MEDIA_TYPE, "digest": digest(b"{}"), "size": 2});
-        let annotations = json!({"n": n.to_string()});
+        let annotations = json!({CREATED_ANNOTATION: n.to_string()});
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST_MEDIA_TYPE, "config": config,
             "layers": [], "subject": artifact, "annotations": annotations});
         manifest.to_string()
@@ -242,7 +245,7 @@ fn candidates_are_opened_a_few_at_a_time_and_stay_in_order() {
     });
     let listing = wait(repository(&remote(&registry), "team/app").signatures(&artifact)).unwrap();
     assert!(listing.unreadable.is_empty(), "{listing:?}");
-    let order = listing.signatures.iter().map(|it| it.annotations["n"].clone());
+    let order = listing.signatures.iter().map(|it| it.annotations[CREATED_ANNOTATION].clone());
     assert!(order.eq((0..CANDIDATES).map(|n| n.to_string())), "{listing:?}");
     let most = under_way.lock().unwrap().1;
     assert!((2..=limits::OPENED_AT_A_TIME).contains(&most), "{most} at a time");

@@ -6,6 +6,7 @@ use std::{
     io::{self, Read as _},
     path::PathBuf,
     rc::Rc,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -48,6 +49,9 @@ pub(super) struct RegistryArgs {
     /// Read the password from standard input
     #[arg(long, requires = "username")]
     password_stdin: bool,
+    /// Seconds to wait for a registry that does not answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
     /// What the command line or the environment gives, and the first registry that is asked, whose it is.
     #[arg(skip)]
     given: RefCell<Option<(String, Credential)>>,
@@ -89,8 +93,15 @@ impl<'a> Registries<'a> {
 
 impl RegistryArgs {
     /// What has no meaning where no registry is asked.
-    pub(super) const ALL: [&str; 6] =
-        ["insecure_registry", "ca_cert", "client_cert", "client_key", "username", "password_stdin"];
+    pub(super) const ALL: [&str; 7] = [
+        "insecure_registry",
+        "ca_cert",
+        "client_cert",
+        "client_key",
+        "username",
+        "password_stdin",
+        "timeout",
+    ];
 
     /// How a registry is reached by whoever the command line, the environment or a store says.
     fn options(
@@ -115,6 +126,8 @@ impl RegistryArgs {
             insecure: self.insecure_registry,
             user_agent: format!("{SIGNING_AGENT} notation"),
             credential,
+            on_pause: Some(tell_pause),
+            timeout: Duration::from_secs(self.timeout),
             ..RemoteOptions::default()
         };
         for path in &self.ca_cert {
@@ -172,6 +185,15 @@ impl RegistryArgs {
                 .hint(format!("pipe it in with --password-stdin, or set {PASSWORD}"))
         })?;
         Ok(Credential::Basic { username, password })
+    }
+}
+
+/// Says on a terminal why nothing happens.
+fn tell_pause(status: u16, pause: Duration) {
+    let progress = output::Progress::new();
+    match pause.as_secs() {
+        0 => progress.clear(),
+        seconds => progress.show(&format!("waiting {seconds} s: the registry says {status}")),
     }
 }
 

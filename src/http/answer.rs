@@ -60,12 +60,16 @@ impl Answer {
 
     pub(super) fn into_unavailable(self, tries: u32) -> HttpError {
         let (url, status) = (shown(&self.url), self.status);
+        let asked = self.retry_after();
+        if asked > limits::RETRY_AFTER {
+            return HttpError::AsksToWait { url, asked, status, reason: self.said };
+        }
         HttpError::Unavailable { url, tries, status, reason: self.said }
     }
 
     /// Whether the server says that it could answer another time.
     pub(super) const fn is_busy(&self) -> bool {
-        matches!(self.status, 429 | 502 | 503 | 504)
+        matches!(self.status, 408 | 429 | 502 | 503 | 504)
     }
 
     /// Whether the server could not answer, and knows the request.
@@ -73,8 +77,7 @@ impl Answer {
         matches!(self.status, 500..=599) && !matches!(self.status, 501 | 505)
     }
 
-    /// How long the server asks to wait, as far as one waits for it: seconds, or a time to which its own clock
-    /// gives the distance.
+    /// How long the server asks to wait: seconds, or a time to which its own clock gives the distance.
     pub(super) fn retry_after(&self) -> Duration {
         let text = |name: header::HeaderName| self.header(name.as_str());
         let time = |text| OffsetDateTime::parse(text, &Rfc2822).ok();
@@ -85,7 +88,7 @@ impl Answer {
                 .ok()
                 .or_else(|| Duration::try_from(time(asked)? - time(text(header::DATE)?)?).ok())
         });
-        asked.unwrap_or_default().min(limits::RETRY_AFTER)
+        asked.unwrap_or_default()
     }
 
     /// Where the answer redirects to, if it does. What was written is written elsewhere only where the server
@@ -136,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_waited_for_as_long_as_it_asks_but_not_for_ever() {
+    fn a_server_asks_to_be_waited_for_in_two_ways() {
         let date = (header::DATE, "Wed, 21 Oct 2026 07:28:00 GMT");
         for (asked, seconds) in [
             ("0", 0),
             ("7", 7),
-            ("3600", 30),
+            ("3600", 3600),
             ("Wed, 21 Oct 2026 07:28:09 GMT", 9),
-            ("Wed, 21 Oct 2026 09:28:00 GMT", 30),
+            ("Wed, 21 Oct 2026 09:28:00 GMT", 7200),
             ("Wed, 21 Oct 2026 07:27:00 GMT", 0),
             ("-1", 0),
             ("soon", 0),

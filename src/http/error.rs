@@ -76,6 +76,21 @@ pub enum HttpError {
         /// What the server said.
         reason: String,
     },
+    /// Overloaded, and asks for more patience than there is.
+    #[error(
+        "{url} asks to wait {} s, over the limit of {} s: HTTP status {status}: {reason}",
+        asked.as_secs(), limits::RETRY_AFTER.as_secs()
+    )]
+    AsksToWait {
+        /// What was asked.
+        url: String,
+        /// How long.
+        asked: Duration,
+        /// With which status.
+        status: u16,
+        /// What the server said.
+        reason: String,
+    },
     /// No connection.
     #[error("{url} could not be reached in {}", times(*tries))]
     Unreachable {
@@ -174,6 +189,7 @@ impl HttpError {
         match self {
             Self::Denied { .. } => HttpErrorKind::Denied,
             Self::Unavailable { .. }
+            | Self::AsksToWait { .. }
             | Self::Unreachable { .. }
             | Self::Broken { .. }
             | Self::Timeout { .. }

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) user_agent: String,
     /// Whether hosts other than this machine may be asked by plain HTTP.
     pub(crate) insecure: bool,
+    /// Told before each pause of a second or more: the status, and how long. After it, told of no time.
+    pub(crate) on_pause: Option<fn(u16, Duration)>,
     /// Whether another try may help after any status of 5xx, not only after those that say so.
     pub(crate) faults_pass: bool,
 }

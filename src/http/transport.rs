@@ -214,11 +214,14 @@ impl Transport {
             }
             let is_last = tries >= sent.request.tries
                 || begun.elapsed().saturating_add(pause) > self.settings.deadline;
+            let mut status = 0;
             match tried {
                 Ok(answer) if !self.may_pass(&answer) => return Ok(answer),
                 Ok(answer) if sent.request.takes(&answer) => return Ok(answer),
-                Ok(answer) if is_last => return Err(answer.into_unavailable(tries)),
-                Ok(_) => {}
+                Ok(answer) if is_last || answer.retry_after() > limits::RETRY_AFTER => {
+                    return Err(self.with_reason(sent, answer).await.into_unavailable(tries));
+                }
+                Ok(answer) => status = answer.status,
                 Err(error @ (HttpError::Unreachable { .. } | HttpError::Broken { .. })) => {
                     if is_last {
                         return Err(error);
@@ -233,9 +236,32 @@ impl Transport {
                 }
                 Err(error) => return Err(error),
             }
-            sleep(pause).await;
+            self.pause(status, pause).await;
             tries += 1;
         }
+    }
+
+    async fn pause(&self, status: u16, pause: Duration) {
+        let told = self.settings.on_pause.filter(|_| pause >= Duration::from_secs(1));
+        told.inspect(|told| told(status, pause));
+        sleep(pause).await;
+        told.inspect(|told| told(status, Duration::ZERO));
+    }
+
+    /// The answer to HEAD has no words, so that they are asked for once.
+    async fn with_reason(&self, sent: &Sent<'_>, mut answer: Answer) -> Answer {
+        if sent.request.method != Method::Head {
+            return answer;
+        }
+        let mut get = Request::new(Method::Get, sent.request.url, limits::ERROR_BODY_BYTES);
+        get.headers.clone_from(&sent.request.headers);
+        let sent = Sent { request: &get, ..*sent };
+        if let Ok(told) = self.attempt(&sent, 1).await
+            && told.status == answer.status
+        {
+            answer.said = told.said;
+        }
+        answer
     }
 
     const fn may_pass(&self, answer: &Answer) -> bool {

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, collections::BTreeMap, path::PathBuf, rc::Rc};
 
+use tokio::time::timeout;
+
 use crate::{
     cli::{
         Outcome,
@@ -13,6 +15,7 @@ use crate::{
         verdict::{OpenStores, Report, StoreArgs},
     },
     config::{Directories, PolicyFile},
+    limits,
     oci::Descriptor,
     registry::Repository,
     trust::{OciPolicy, RegistryScope, ScopeError, Statement},
@@ -144,7 +147,7 @@ impl<'a> Judge<'a> {
         match record {
             None => {
                 let repository = artifact.repository.as_ref();
-                judge(&verifier, repository, &artifact.descriptor, &mut report).await?;
+                judge_in_time(&verifier, repository, &artifact.descriptor, &mut report).await?;
             }
             Some(to) => {
                 let repository = RecordingRepository::new(artifact.repository.as_ref());
@@ -155,7 +158,7 @@ impl<'a> Judge<'a> {
                 if let Some(source) = &source {
                     verifier.revocation = Revocation::Fetch(source);
                 }
-                judge(&verifier, &repository, &artifact.descriptor, &mut report).await?;
+                judge_in_time(&verifier, &repository, &artifact.descriptor, &mut report).await?;
                 let mut record = self.record(scope, artifact, &verifier, &repository, &report)?;
                 match (&source, verifier.revocation) {
                     (Some(source), _) => record.set_asked(report.evidence(), source),
@@ -225,6 +228,21 @@ impl<'a> Judge<'a> {
         report.keep_in(&mut record)?;
         Ok(record)
     }
+}
+
+/// Verifies, and gives up where that does not end.
+async fn judge_in_time(
+    verifier: &Verifier<'_>,
+    repository: &dyn Repository,
+    artifact: &Descriptor,
+    report: &mut Report,
+) -> Outcome {
+    let after = limits::VERIFICATION;
+    timeout(after, judge(verifier, repository, artifact, report)).await.unwrap_or_else(|_| {
+        let (digest, after) = (&artifact.digest, after.as_secs());
+        let message = format!("verification of {digest} did not end within {after} s");
+        Err(Failure::message(Exit::Unavailable, message))
+    })
 }
 
 /// Verifies, and puts what becomes of it into the report.

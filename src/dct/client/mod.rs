@@ -103,6 +103,7 @@ impl Client {
             user_agent: options.user_agent,
             insecure: false,
             // notary servers answer so to what they cannot read, too.
+            on_pause: None,
             faults_pass: false,
         };
         Ok(Self { session: Arc::new(Session::new(server, settings)?) })

@@ -1,6 +1,8 @@
 //! What can go wrong with a registry. Texts name the repository; the cause names the URL, the status, and what
 //! the registry said.
 
+use std::time::Duration;
+
 use crate::{
     http::{HttpError, HttpErrorKind},
     limits,
@@ -117,6 +119,16 @@ pub enum RemoteError {
         /// The limit.
         limit: usize,
     },
+    /// A list that does not end in time.
+    #[error("{repository} does not list what refers to {subject} within {} s", after.as_secs_f32())]
+    Slow {
+        /// Registry and repository.
+        repository: String,
+        /// The artifact.
+        subject: Digest,
+        /// [`RemoteOptions::listing`](super::RemoteOptions::listing).
+        after: Duration,
+    },
     /// The tag where the index of referrers should be holds something else.
     #[error("tag {tag} of {repository} holds {media_type}, and not the index of referrers")]
     NotAnIndex {
@@ -148,12 +160,15 @@ impl RemoteError {
     pub const fn kind(&self) -> RepositoryErrorKind {
         match self {
             Self::NotFound { .. } => RepositoryErrorKind::NotFound,
-            Self::Overwritten { .. } => RepositoryErrorKind::Unavailable,
+            Self::Overwritten { .. } | Self::Slow { .. } => RepositoryErrorKind::Unavailable,
             Self::Http { source, .. } => match source {
                 HttpError::TooLarge { .. } | HttpError::BadAnswer { .. } => {
                     RepositoryErrorKind::BadContent
                 }
                 HttpError::Status { status: 404, .. } => RepositoryErrorKind::NotFound,
+                HttpError::Status { status: 408 | 429 | 500..=599, .. } => {
+                    RepositoryErrorKind::Unavailable
+                }
                 _ => match source.kind() {
                     HttpErrorKind::Denied => RepositoryErrorKind::Denied,
                     HttpErrorKind::Unavailable => RepositoryErrorKind::Unavailable,

@@ -49,6 +49,11 @@ pub struct RemoteOptions {
     pub timeout: Duration,
     /// How long after the first try of a request another may begin, where the registry is busy.
     pub deadline: Duration,
+    /// How long it may take to list what refers to one artifact, all pages and manifests that are opened included.
+    pub listing: Duration,
+    /// Told before each pause of a second or more that a busy registry causes: the HTTP status, and how long. After
+    /// it, told of no time.
+    pub on_pause: Option<fn(u16, Duration)>,
     /// Header `User-Agent`. Harbor gives unsigned images to clients with `notation` in it only.
     pub user_agent: String,
     /// List signatures in the index at the referrers tag also where the registry has the referrers API.
@@ -67,6 +72,7 @@ struct Inner {
     name: String,
     session: Session,
     force_referrers_tag: bool,
+    listing: Duration,
     /// Repositories that were found to be without the referrers API, and when.
     without_api: Mutex<BTreeMap<String, Instant>>,
 }
@@ -97,6 +103,8 @@ impl Default for RemoteOptions {
             credential: None,
             timeout: limits::SERVER_TIMEOUT,
             deadline: limits::RETRIES,
+            listing: limits::LISTING,
+            on_pause: None,
             user_agent: concat!("notation-kms/", env!("CARGO_PKG_VERSION"), " notation").to_owned(),
             force_referrers_tag: false,
         }
@@ -111,6 +119,7 @@ impl fmt::Debug for RemoteOptions {
             .field("credential", &self.credential)
             .field("timeout", &self.timeout)
             .field("deadline", &self.deadline)
+            .field("listing", &self.listing)
             .field("user_agent", &self.user_agent)
             .field("force_referrers_tag", &self.force_referrers_tag)
             .finish_non_exhaustive()
@@ -133,13 +142,15 @@ impl RemoteRegistry {
             deadline: options.deadline,
             user_agent: options.user_agent,
             insecure: options.insecure,
+            on_pause: options.on_pause,
             faults_pass: true,
         };
         let session = Session::new(server, settings)
             .map_err(|source| RemoteError::Setup { registry: name.clone(), source })?;
         let force_referrers_tag = options.force_referrers_tag;
-        let without_api = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { name, session, force_referrers_tag, without_api }) })
+        let (listing, without_api) = (options.listing, Mutex::default());
+        let inner = Inner { name, session, force_referrers_tag, listing, without_api };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Host, and port if any.
@@ -232,7 +243,7 @@ impl Repository for RemoteRepository {
     }
 
     fn signatures<'a>(&'a self, subject: &'a Descriptor) -> RepositoryFuture<'a, Listing> {
-        Box::pin(async move { Ok(self.list_signatures(subject).await?) })
+        Box::pin(async move { Ok(self.list_in_time(subject).await?) })
     }
 
     fn push_signature<'a>(

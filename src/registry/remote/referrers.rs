@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, pin::pin};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use reqwest::header::{ACCEPT, HeaderValue};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Access, RemoteError, RemoteRepository,
@@ -82,11 +82,18 @@ pub(super) enum Tagged {
 }
 
 impl RemoteRepository {
-    /// The signature manifests of an artifact, and what cannot be read and may be one.
-    pub(super) async fn list_signatures(
-        &self,
-        subject: &Descriptor,
-    ) -> Result<Listing, RemoteError> {
+    /// The signature manifests of an artifact, and what cannot be read and may be one. A registry can make each page
+    /// slow, and lead to another.
+    pub(super) async fn list_in_time(&self, subject: &Descriptor) -> Result<Listing, RemoteError> {
+        let after = self.registry.inner.listing;
+        let slow = |_| {
+            let (repository, subject) = (self.name(), subject.digest.clone());
+            Err(RemoteError::Slow { repository, subject, after })
+        };
+        timeout(after, self.list_signatures(subject)).await.unwrap_or_else(slow)
+    }
+
+    async fn list_signatures(&self, subject: &Descriptor) -> Result<Listing, RemoteError> {
         let Referrers { candidates, unread, .. } = self.referrers(subject).await?;
         let mut opened = 0;
         let mut listing = Listing::default();
