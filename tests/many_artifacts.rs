@@ -1,22 +1,25 @@
 //! `sign`, `verify` and `list` over several artifacts, over indexes, and over whole repositories.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, thread, time::Duration};
 
 use notation_sdk::{
     algorithm::HashAlgorithm,
-    oci::{Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE},
-    registry::layout::ImageLayout,
+    oci::{Digest, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest},
+    registry::{Repository as _, layout::ImageLayout},
+    testing::ready,
 };
 use serde_json::{Value, json};
 
 use crate::support::{
     command::{Finished, Run},
     component::Component,
+    fake_http::{Answer, FakeHttp},
     fake_kms::{Behaviour, FakeKms},
     layout::Layout,
     multi_platform::MultiPlatform,
     quickstart::Quickstart,
     registry::{ReferrersRegistry, Registry},
+    tsa::{TsaServer, TsaSettings},
 };
 
 /// `sign --recursive` of the index.
@@ -94,11 +97,53 @@ fn what_carries_such_a_signature_is_not_signed_again() {
         assert_eq!(sign(more).0, "signed", "{more:?}");
         assert_eq!(sign(more).0, "alreadySigned", "{more:?}");
     }
-    // One that is to last longer than twice what is left of the other is made.
+    // A longer life is not answered by less than half of it, and a shorter one by no longer one.
+    assert_eq!(sign(&["--expiry", "80d"]).0, "signed");
     assert_eq!(sign(&["--expiry", "100d"]).0, "alreadySigned");
     assert_eq!(sign(&["--expiry", "200d"]).0, "signed");
     assert_eq!(sign(&["--force"]).0, "signed");
     assert_eq!(sign(&["--force"]).0, "signed");
+}
+
+#[test]
+fn a_timestamp_that_does_not_hold_is_none() {
+    let quickstart = Quickstart::new();
+    let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
+    let artifact = layout.resolve("v1").unwrap();
+    let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+    let mut manifest: Manifest = serde_json::from_slice(&layout.read(&listed).unwrap()).unwrap();
+    let mut envelope: Value =
+        serde_json::from_slice(&layout.read(&manifest.layers[0]).unwrap()).unwrap();
+    envelope["header"]["io.cncf.notary.timestampSignature"] = json!("Z2FyYmFnZQ==");
+    let envelope = envelope.to_string();
+    manifest.layers[0].digest = Digest::of(HashAlgorithm::Sha256, envelope.as_bytes());
+    manifest.layers[0].size = envelope.len().try_into().unwrap();
+    ready(layout.push_signature(&manifest, envelope.as_bytes())).unwrap();
+    // Nobody listens there: that it is asked says that the token was not taken.
+    quickstart.write_certificates("root.pem", 2, 1);
+    let nobody = FakeHttp::start(|_| Answer::hang_up()).url();
+    let authority = ["--timestamp-url", nobody.as_str(), "--timestamp-root-cert", "root.pem"];
+    let words = [&["sign", "--oci-layout", "layout:v1"][..], &authority].concat();
+    let refused = quickstart.run(&words).expect_status(6);
+    assert!(refused.stderr.contains("no timestamp for it is to be had"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_timestamp_that_holds_is_not_asked_for_again() {
+    let Some(authority) = TsaServer::or_skip(&TsaSettings::default()) else { return };
+    let quickstart = Quickstart::new();
+    let url = authority.url();
+    let root = authority.tsa.root().display().to_string();
+    let words = ["sign", "--oci-layout", "layout:v1", "-o", "json", "--timestamp-url", &url];
+    let sign = || {
+        let words = [&words[..], &["--timestamp-root-cert", &root]].concat();
+        json_of(&quickstart.run(&words).expect_status(0))["result"].clone()
+    };
+    // The certificate is some milliseconds old, and a timestamp says only about when it was made.
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(sign(), "signed");
+    assert_eq!(sign(), "alreadySigned");
+    assert_eq!(authority.requests(), 1);
 }
 
 #[test]

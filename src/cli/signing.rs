@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{self, Directories, KeyEntry, SigningKeys},
-    envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes},
+    envelope::{Envelope, EnvelopeFormat, Payload, SignedAttributes, SignedContent},
     keys::KeyUri,
     limits,
     oci::Descriptor,
@@ -201,23 +201,34 @@ impl Signer {
 }
 
 impl Signer {
-    /// Whether a signature is what this signer would only make once more: whole, of the same certificate, artifact,
-    /// metadata and format, and good for half as long at least as a new one.
-    pub(super) fn would_repeat(&self, envelope: Envelope, artifact: &Descriptor) -> bool {
-        let Ok(content) = envelope.verify() else { return false };
+    /// A signature's content, if this signer would only make it once more: whole, of the same certificate, artifact,
+    /// metadata and format, good for no longer than a new one and for half as long at least, and with a timestamp that
+    /// holds, where one is asked for.
+    pub(super) fn would_repeat(
+        &self,
+        envelope: Envelope,
+        artifact: &Descriptor,
+    ) -> Option<SignedContent> {
+        let content = envelope.verify().ok()?;
         let is_same_target =
             content.payload().is_ok_and(|payload| payload.target_artifact == self.target(artifact));
-        is_same_target
+        let is_timestamped =
+            |timestamping: &ConfiguredTimestamping| timestamping.timestamping().is_of(&content);
+        let is_same = is_same_target
             && content.format() == self.format
             && content.certificate_chain().leaf() == self.chain.leaf()
             && self.lasts(content.attributes().expiry)
-            && (self.timestamping.is_none() || content.unsigned_attributes().timestamp.is_some())
+            && self.timestamping.as_ref().is_none_or(is_timestamped);
+        is_same.then_some(content)
     }
 
     fn lasts(&self, expiry: Option<UtcDateTime>) -> bool {
         match (self.expiry, expiry) {
             (None, None) => true,
-            (Some(wanted), Some(expiry)) => expiry - config::now() >= wanted / 2,
+            (Some(wanted), Some(expiry)) => {
+                let left = expiry - config::now();
+                left >= wanted / 2 && left <= wanted
+            }
             _ => false,
         }
     }

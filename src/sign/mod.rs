@@ -9,10 +9,10 @@ use crate::{
     crypto,
     envelope::{
         Draft, Envelope, EnvelopeError, EnvelopeFormat, Payload, PayloadError, SignedAttributes,
-        UnsignedAttributes,
+        SignedContent, UnsignedAttributes,
     },
     keys::{KeyError, SigningKey},
-    timestamp::{TimestampSource, TimestampSourceError, TokenError},
+    timestamp::{TimestampSource, TimestampSourceError, TimestampToken, TokenError},
     x509::{Certificate, CertificateChain, ChainError, PublicKey, Purpose},
 };
 
@@ -211,11 +211,28 @@ impl Timestamping<'_> {
     ) -> Result<Vec<u8>, SignError> {
         let token = self.source.timestamp(key_spec.hash(), signature).await;
         let token = token.map_err(SignError::NoTimestamp)?;
-        let timestamp = token.verify(signature, self.roots).map_err(SignError::BadTimestamp)?;
-        timestamp
-            .check_within_validity(chain)
-            .map_err(|error| SignError::BadTimestamp(error.into()))?;
+        self.check(&token, chain, signature).map_err(SignError::BadTimestamp)?;
         Ok(token.as_der().to_vec())
+    }
+
+    /// Whether a signature has a timestamp that could be one of these: over it, under one of the roots, and of a time
+    /// at which its certificates were valid.
+    #[must_use]
+    pub fn is_of(&self, content: &SignedContent) -> bool {
+        let token = content.unsigned_attributes().timestamp.as_deref().map(TimestampToken::parse);
+        let chain = content.certificate_chain();
+        token.is_some_and(|token| {
+            token.and_then(|token| self.check(&token, chain, content.signature())).is_ok()
+        })
+    }
+
+    fn check(
+        &self,
+        token: &TimestampToken,
+        chain: &CertificateChain,
+        signature: &[u8],
+    ) -> Result<(), TokenError> {
+        Ok(token.verify(signature, self.roots)?.check_within_validity(chain)?)
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde::Serialize;
+use time::UtcDateTime;
 
 use super::{
     Outcome,
@@ -21,7 +22,9 @@ use super::{
 };
 use crate::{
     algorithm::HashAlgorithm,
-    config, crypto, fs, limits,
+    config, crypto,
+    envelope::Envelope,
+    fs, limits,
     oci::{Descriptor, Digest, Manifest, thumbprints},
     verify::{SignatureSource, read_signature},
     x509::Rfc3339,
@@ -30,7 +33,9 @@ use crate::{
 /// Sign artifacts with the key service that holds your key.
 ///
 /// Each signature is verified before it is stored, and stored beside its artifact, where the notation CLI finds it
-/// too. What carries such a signature by the same certificate already is left alone.
+/// too. What carries such a signature by the same certificate already is left alone: one of the same metadata and format,
+/// with a timestamp that holds where one is asked for, and good for no longer than --expiry says and half as long at
+/// least.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The artifacts: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
@@ -82,6 +87,8 @@ struct Report {
     envelope: Digest,
     format: &'static str,
     signer: String,
+    /// When the signature ends; `None`: never.
+    expiry: Option<String>,
 }
 
 /// What became of it.
@@ -146,6 +153,7 @@ impl Args {
             envelope: signature.envelope,
             format: signer.format.name(),
             signer: signer.chain.leaf().subject().to_string(),
+            expiry: signature.expiry.map(|expiry| Rfc3339(expiry).to_string()),
         })
     }
 }
@@ -155,6 +163,7 @@ impl Args {
 pub(super) struct StoredSignature {
     pub(super) manifest: Digest,
     pub(super) envelope: Digest,
+    expiry: Option<UtcDateTime>,
 }
 
 /// Stores an envelope beside its artifact.
@@ -164,7 +173,7 @@ pub(super) fn store(
     envelope: &[u8],
     form: ManifestForm,
 ) -> Result<StoredSignature, Failure> {
-    push(artifact, &manifest(signer, artifact, envelope, form), envelope)
+    push(signer, artifact, &manifest(signer, artifact, envelope, form), envelope)
 }
 
 /// The manifest of an envelope, as it is stored now.
@@ -185,13 +194,16 @@ pub(super) fn manifest(
 
 /// Stores an envelope with its manifest.
 pub(super) fn push(
+    signer: &Signer,
     artifact: &OpenArtifact,
     manifest: &Manifest,
     envelope: &[u8],
 ) -> Result<StoredSignature, Failure> {
     let pushed = block_on(artifact.repository.push_signature(manifest, envelope))??;
+    let made = Envelope::parse(signer.format, envelope)?;
+    let expiry = made.dangerous_unverified().attributes().expiry;
     let envelope = Digest::of(HashAlgorithm::Sha256, envelope);
-    Ok(StoredSignature { manifest: pushed.digest, envelope })
+    Ok(StoredSignature { manifest: pushed.digest, envelope, expiry })
 }
 
 /// A signature that the signer would only make once more. Those whose manifests do not name its certificate are not
@@ -211,10 +223,10 @@ pub(super) async fn existing(
     for listed in ours.take(limits::SIGNATURES) {
         let mut source = SignatureSource::new(listed.digest.clone());
         let read = read_signature(repository.as_ref(), descriptor, listed, &mut source).await;
-        if read.is_ok_and(|envelope| signer.would_repeat(envelope, descriptor))
-            && let Some(envelope) = source.envelope
-        {
-            return Ok(Some(StoredSignature { manifest: source.manifest, envelope }));
+        let known = read.ok().and_then(|envelope| signer.would_repeat(envelope, descriptor));
+        if let (Some(content), Some(envelope)) = (known, source.envelope) {
+            let (manifest, expiry) = (source.manifest, content.attributes().expiry);
+            return Ok(Some(StoredSignature { manifest, envelope, expiry }));
         }
     }
     Ok(None)
@@ -243,6 +255,10 @@ impl fmt::Display for Report {
             Conclusion::Signed => "signed",
             Conclusion::AlreadySigned => "signed already",
         };
-        write!(f, "{verb}: {reference}, as {signer}\n  signature manifest {manifest}")
+        write!(f, "{verb}: {reference}, as {signer}\n  signature manifest {manifest}")?;
+        match &self.expiry {
+            Some(expiry) => write!(f, "\n  good until {expiry}"),
+            None => Ok(()),
+        }
     }
 }

@@ -337,7 +337,7 @@ impl Run<'_> {
             manifest: digest.clone(),
         })?;
         row.manifest = Some(digest);
-        push(artifact, &manifest, envelope)?;
+        push(signer, artifact, &manifest, envelope)?;
         Ok(())
     }
 
