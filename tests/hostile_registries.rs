@@ -720,6 +720,22 @@ fn what_stands_at_the_referrers_tag_is_believed_only_if_it_is_an_index_of_referr
 }
 
 #[test]
+fn a_registry_that_says_that_it_lists_and_has_no_list_is_not_believed() {
+    let store = Store::default();
+    let (artifact, kept) = (artifact(), store.clone());
+    let subject = artifact.digest.to_string();
+    let server = FakeHttp::start(move |request| {
+        let answer = kept.answer(request);
+        if request.method == "PUT" { answer.header("OCI-Subject", &subject) } else { answer }
+    });
+    let repository = repository(&server);
+    assert_eq!(listed(&repository).unwrap(), []);
+    let pushed = wait(repository.push_signature(&signature(&artifact), ENVELOPE)).unwrap();
+    assert_eq!(store.tagged().unwrap()["manifests"][0]["digest"], pushed.digest.as_str());
+    assert_eq!(listed(&repository).unwrap(), [pushed.digest]);
+}
+
+#[test]
 fn what_is_listed_without_a_type_is_looked_into() {
     let signature = serde_json::to_string(&signature(&artifact())).unwrap();
     let other = serde_json::to_string(&self::signature(&describe("test/x", "x"))).unwrap();

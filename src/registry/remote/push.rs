@@ -115,12 +115,14 @@ impl RemoteRepository {
             self.put_manifest(media_type, bytes, reference, limits::SERVICE_ATTEMPTS).await?;
         if let Some(subject) = referrer.subject.take() {
             let said = answer.header(OCI_SUBJECT) == Some(subject.digest.as_str());
+            // One that had no list a moment ago is not believed without a look.
+            let is_believed = said && !self.is_without_api();
             if said {
                 self.set_without_api(false);
             }
             let forced = self.registry.inner.force_referrers_tag;
             // Some registries list it, and do not say so.
-            if forced || !(said || self.lists_by_api(&subject, &pushed.digest).await) {
+            if forced || !(is_believed || self.lists_by_api(&subject, &pushed.digest).await) {
                 self.list_by_tag(&subject, referrer.listed(&pushed)).await?;
             }
         }

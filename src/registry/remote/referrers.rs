@@ -255,7 +255,7 @@ impl RemoteRepository {
 
     /// Whether this repository was found to be without the referrers API a short time ago. Some servers are several
     /// registries, so that one repository tells nothing of another.
-    fn is_without_api(&self) -> bool {
+    pub(super) fn is_without_api(&self) -> bool {
         let without_api = self.registry.inner.without_api();
         let found = without_api.get(&self.path);
         found.is_some_and(|found| found.elapsed() < limits::NO_REFERRERS_API)
