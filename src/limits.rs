@@ -80,6 +80,9 @@ pub const TAR_HEADER_BYTES: usize = 64 * 1024;
 /// Signatures of one artifact that are tried, unless told otherwise; the notation CLI's own number.
 pub const SIGNATURES: usize = 100;
 
+/// Manifests that are read for each signature that may be tried: several may name one envelope, which is tried once.
+pub const REPEATED_SIGNATURES: usize = 10;
+
 /// Attributes in one distinguished name.
 pub const NAME_ATTRIBUTES: usize = 64;
 

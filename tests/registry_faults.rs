@@ -425,8 +425,17 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
                 name: "ten thousand, none good",
                 lie: scene.listing(flood(10_000).collect(), vec![]),
                 told: vec![
-                    ("verify+--max-signatures+3 v1", 3, "10000 signatures, and 3 are looked at"),
-                    ("list+--max-signatures+3 v1", 0, "10000 signatures, and 3 are looked at"),
+                    (
+                        "verify+--max-signatures+3 v1",
+                        3,
+                        "9997 signatures are not looked at: --max-signatures is 3",
+                    ),
+                    ("verify+--max-signatures+3 v1", 3, "hint: --max-signatures 10000 looks"),
+                    (
+                        "list+--max-signatures+3 v1",
+                        0,
+                        "9997 signatures are not looked at: --max-signatures is 3",
+                    ),
                 ],
             },
             Row {

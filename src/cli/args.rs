@@ -52,11 +52,21 @@ impl MaxSignatures {
         signatures.truncate(self.get());
     }
 
+    /// Says how to look at all, where one that was not looked at might do.
+    pub(super) fn suggest(&self, untried: usize) {
+        if untried > 0 {
+            let total = untried.saturating_add(self.get()).min(usize::from(u16::MAX));
+            output::note(&format!("hint: --max-signatures {total} looks at more of them"));
+        }
+    }
+
     /// Says how many were not looked at.
     pub(super) fn warn(&self, untried: usize) {
         if untried > 0 {
-            let total = untried.saturating_add(self.get());
-            output::note(&format!("warning: {total} signatures, and {} are looked at", self.get()));
+            let most = self.get();
+            output::note(&format!(
+                "warning: {untried} signatures are not looked at: --max-signatures is {most}"
+            ));
         }
     }
 }

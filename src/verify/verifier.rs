@@ -2,7 +2,7 @@
 //! the policy, up to the first that is accepted.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -12,7 +12,7 @@ use time::UtcDateTime;
 use super::{Accepted, Artifact, Begun, Rejected, begin};
 use crate::{
     crypto,
-    envelope::{Envelope, EnvelopeError},
+    envelope::{Envelope, EnvelopeError, EnvelopeFormat},
     limits,
     oci::{Descriptor, Digest, Manifest, thumbprints},
     registry::{Content, Listing, Repository, RepositoryError, Unreadable, layout::ImageLayout},
@@ -199,16 +199,35 @@ impl<'a> Verifier<'a> {
         tried.unreadable = unreadable;
         tried.untried = signatures.len().saturating_sub(self.max_signatures);
         self.order(&mut signatures);
-        for listed in signatures.iter().take(self.max_signatures) {
+        let (mut judged, mut looked_at) = (HashSet::new(), 0);
+        let repeats = self.max_signatures.saturating_mul(limits::REPEATED_SIGNATURES);
+        for listed in signatures.iter().take(repeats) {
+            if tried.refused.len() == self.max_signatures {
+                break;
+            }
+            looked_at += 1;
             let mut source = SignatureSource::new(listed.digest.clone());
-            let evidence = &mut tried.evidence;
-            match self.judge(repository, artifact, listed, &mut source, evidence).await {
+            let named = named_envelope(repository, artifact, listed, &mut source).await;
+            // Manifests cost nothing, so that one envelope may stand in many.
+            if named.as_ref().is_ok_and(|named| judged.contains(named)) {
+                continue;
+            }
+            let verdict = match named {
+                Ok(named) => {
+                    let envelope = read_envelope(repository, &named).await;
+                    judged.insert(named);
+                    self.judge(envelope, artifact, &mut source, &mut tried.evidence).await
+                }
+                Err(refusal) => Err(refusal),
+            };
+            match verdict {
                 Ok(accepted) => {
                     return Ok(AcceptedArtifact { accepted, signature: Some(source), tried });
                 }
                 Err(refusal) => tried.refused.push(RefusedSignature { source, refusal }),
             }
         }
+        tried.untried = signatures.len().saturating_sub(looked_at);
         Err(if signatures.is_empty() && tried.unreadable.is_empty() {
             VerifyError::Unsigned(Box::new(tried))
         } else {
@@ -248,13 +267,12 @@ impl<'a> Verifier<'a> {
 
     async fn judge(
         &self,
-        repository: &dyn Repository,
+        envelope: Result<Envelope, Refusal>,
         artifact: &Descriptor,
-        listed: &Descriptor,
         source: &mut SignatureSource,
         evidence: &mut Evidence,
     ) -> Result<Accepted, Refusal> {
-        let envelope = read_signature(repository, artifact, listed, source).await?;
+        let envelope = envelope?;
         let signer = envelope.dangerous_unverified().certificate_chain().leaf().subject();
         source.claimed_signer = Some(signer.clone());
         let mut subject = Artifact::oci(artifact);
@@ -307,6 +325,19 @@ pub async fn read_signature(
     listed: &Descriptor,
     source: &mut SignatureSource,
 ) -> Result<Envelope, Refusal> {
+    let named = named_envelope(repository, artifact, listed, source).await?;
+    read_envelope(repository, &named).await
+}
+
+/// An envelope as a manifest names it: one of another size or type is not the same.
+type Named = (EnvelopeFormat, Digest, u64);
+
+async fn named_envelope(
+    repository: &dyn Repository,
+    artifact: &Descriptor,
+    listed: &Descriptor,
+    source: &mut SignatureSource,
+) -> Result<Named, Refusal> {
     let bytes = repository.read(listed, Content::Manifest).await.map_err(Refusal::Unreadable)?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(Refusal::NotAManifest)?;
     if !manifest.is_signature_of(artifact) {
@@ -319,6 +350,14 @@ pub async fn read_signature(
     }
     let (format, layer) = manifest.envelope().ok_or(Refusal::NoEnvelope)?;
     source.envelope = Some(layer.digest.clone());
-    let bytes = repository.read(layer, Content::Blob).await.map_err(Refusal::Unreadable)?;
-    Envelope::parse(format, &bytes).map_err(Refusal::Malformed)
+    Ok((format, layer.digest.clone(), layer.size))
+}
+
+async fn read_envelope(
+    repository: &dyn Repository,
+    (format, digest, size): &Named,
+) -> Result<Envelope, Refusal> {
+    let layer = Descriptor::new(format.media_type(), digest.clone(), *size);
+    let bytes = repository.read(&layer, Content::Blob).await.map_err(Refusal::Unreadable)?;
+    Envelope::parse(*format, &bytes).map_err(Refusal::Malformed)
 }

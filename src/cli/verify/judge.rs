@@ -11,6 +11,7 @@ use crate::{
         artifact::{self, Artifacts, OpenArtifact},
         failure::{Exit, Failure},
         policy,
+        results::Entry as _,
         revocation::{OpenRevocation, RevocationArgs},
         verdict::{OpenStores, Report, StoreArgs},
     },
@@ -171,6 +172,9 @@ impl<'a> Judge<'a> {
             }
         }
         self.checks.max.warn(report.untried());
+        if report.exit().is_some() {
+            self.checks.max.suggest(report.untried());
+        }
         Ok(report)
     }
 
