@@ -39,6 +39,7 @@ use crate::support::{
     http,
     notation::{Artifact, Notation},
     openssl::{Authority, Openssl},
+    quickstart::Quickstart,
     registry::{ReferrersRegistry, Registry},
 };
 
@@ -392,6 +393,51 @@ fn a_registry_with_tls_sends_no_credential_to_a_token_service_without() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.ends_with("answered with a challenge whose realm leaves TLS"), "{cause}");
     assert_eq!(thief.requests().len(), 0);
+}
+
+#[test]
+fn commands_show_a_client_certificate_and_say_what_a_connection_lacks() {
+    let Some(openssl) = server_certificate() else { return };
+    openssl.create_key("client", KeySpec::Ec256);
+    let make = "req -x509 -new -key client.key -days 2 -subj /CN=client -config extensions.cnf \
+                -addext extendedKeyUsage=clientAuth -out client.crt";
+    openssl.run(make).expect_status(0);
+    let encrypt = "pkcs8 -topk8 -in client.key -passout pass:hunter2 -out encrypted.key";
+    openssl.run(encrypt).expect_status(0);
+    let Some(registry) = Registry::with_client_certificate_or_skip(&openssl.path("")) else {
+        return;
+    };
+    let quickstart = Quickstart::new();
+    let there = format!("{}/local/quickstart:v1", registry.host());
+    let file = |name: &str| openssl.path(name).display().to_string();
+    let (ca, client, key) = (file("server.crt"), file("client.crt"), file("client.key"));
+    let trusted = ["--ca-cert", &ca];
+    let identified = [&trusted[..], &["--client-cert", &client, "--client-key", &key]].concat();
+    let copy = ["copy", "layout:v1", &there, "--from-oci-layout", "--scope", Quickstart::SCOPE];
+    quickstart.run(&[&copy[..], &identified].concat()).expect_status(0);
+    quickstart.run(&[&["list", &there][..], &identified].concat()).expect_status(0);
+    // Without it nobody comes in, and each reason is told.
+    quickstart.run(&[&["list", &there][..], &trusted].concat()).expect_status(1);
+    let stranger = quickstart.run(&["list", &there]).expect_status(1);
+    assert!(stranger.stderr.contains("hint: --ca-cert FILE names"), "{}", stranger.stderr);
+    let encrypted = file("encrypted.key");
+    let words = [&["list", &there][..], &trusted, &["--client-cert", &client, "--client-key"]];
+    let locked = quickstart.run(&[&words.concat()[..], &[&encrypted]].concat()).expect_status(2);
+    assert!(locked.stderr.contains("encrypted.key is encrypted"), "{}", locked.stderr);
+    let Some(plain) = Registry::or_skip() else { return };
+    let there = format!("{}/local/quickstart:v1", plain.host());
+    let plain = quickstart.run(&["list", &there]).expect_status(1);
+    assert!(plain.stderr.contains("hint: nothing there speaks TLS"), "{}", plain.stderr);
+    let unnamed = there.trim_end_matches(":v1");
+    let unnamed = quickstart.run(&["list", unnamed]).expect_status(2);
+    assert!(unnamed.stderr.contains("hint: add @DIGEST"), "{}", unnamed.stderr);
+    let half = quickstart.run(&["list", "registry.example/a@sha256:00"]).expect_status(2);
+    assert!(!half.stderr.contains("hint: "), "{}", half.stderr);
+    let user = quickstart.command(&["list", &there, "--insecure-registry"]);
+    let user = user.env("NOTATION_USERNAME", "me").finish();
+    assert!(user.stderr.contains("NOTATION_USERNAME without NOTATION_PASSWORD"), "{user:?}");
+    let help = quickstart.run(&["verify", "--help"]).expect_status(0);
+    assert!(help.stdout.contains("4  unsigned: there is no signature at all"), "{}", help.stdout);
 }
 
 #[test]

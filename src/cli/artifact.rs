@@ -87,7 +87,7 @@ impl Artifacts<'_> {
             (None, Some(tag)) => tag,
             (None, None) => {
                 let message = format!("{reference} names neither a tag nor a digest");
-                return Err(Failure::message(Exit::Usage, message));
+                return Err(Failure::message(Exit::Usage, message).hint(NAMED));
             }
         };
         let repository = self.registries.repository(&reference)?;
@@ -116,10 +116,16 @@ impl Artifacts<'_> {
     }
 }
 
+/// How an artifact is named.
+pub(super) const NAMED: &str = "add @DIGEST, or :TAG, which may move";
+
 /// A reference to a registry.
 pub(super) fn parse(reference: &str) -> Result<Reference, Failure> {
     reference.parse().map_err(|error: ReferenceError| {
-        Failure::new(Exit::Usage, error).hint("--oci-layout reads image layouts")
+        let is_path =
+            matches!(error, ReferenceError::NoRegistry(_) | ReferenceError::BadRegistry(_));
+        let failure = Failure::new(Exit::Usage, error);
+        if is_path { failure.hint("--oci-layout reads image layouts") } else { failure }
     })
 }
 

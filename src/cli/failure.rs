@@ -11,6 +11,7 @@ use crate::{
         ArchiveError,
         client::{ClientError, ClientErrorKind},
     },
+    http::HttpError,
     keys::{KeyError, KeyErrorKind},
     pki::PkiError,
     registry::RepositoryError,
@@ -63,6 +64,9 @@ impl Exit {
 const LOG_IN: &str = "`notation-kms login` keeps a user and a password for a registry, and NOTATION_USERNAME and \
      NOTATION_PASSWORD give them; does that user have the right?";
 
+const CA_CERT: &str = "--ca-cert FILE names the certificate of the registry's CA";
+const PLAIN_HTTP: &str = "nothing there speaks TLS: is the port right? --insecure-registry asks by plain HTTP, for tests";
+
 /// A failed command.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -111,6 +115,11 @@ impl Failure {
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same without what there is to do about it.
+    pub(super) fn without_hint(self) -> Self {
+        Self { hint: None, ..self }
     }
 
     pub(super) const fn exit(&self) -> Exit {
@@ -166,10 +175,27 @@ where
     fn from(error: E) -> Self {
         let error = anyhow::Error::new(error);
         let exit = classify(&error);
-        let is_registry = || error.chain().any(<dyn std::error::Error>::is::<RepositoryError>);
-        let hint = (exit == Exit::Denied && is_registry()).then(|| LOG_IN.to_owned());
+        let hint = registry_hint(&error, exit).map(ToOwned::to_owned);
         Self { exit, error, hint, silent: false }
     }
+}
+
+/// What to do where a registry cannot be asked.
+fn registry_hint(error: &anyhow::Error, exit: Exit) -> Option<&'static str> {
+    error.chain().find(|cause| cause.is::<RepositoryError>())?;
+    let tls = |cause: &&(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(HttpError::Tls { .. }))
+    };
+    if error.chain().any(|cause| tls(&cause)) {
+        // The kinds of rustls's errors, which it tells by their names.
+        let why = error.chain().last().map(ToString::to_string).unwrap_or_default();
+        return match () {
+            () if why.contains("UnknownIssuer") => Some(CA_CERT),
+            () if why.contains("InvalidContentType") => Some(PLAIN_HTTP),
+            () => None,
+        };
+    }
+    (exit == Exit::Denied).then_some(LOG_IN)
 }
 
 fn classify(error: &anyhow::Error) -> Exit {

@@ -37,6 +37,9 @@ pub(super) struct Args {
     /// file can read it
     #[arg(long)]
     plain_text: bool,
+    /// What other programs take, only to say why it is not taken here.
+    #[arg(long, short, hide = true, num_args(0..=1), value_name = "PASSWORD")]
+    password: Option<Option<String>>,
     #[command(flatten)]
     registry: RegistryArgs,
     #[command(flatten)]
@@ -59,6 +62,11 @@ struct Report {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
+        if self.password.is_some() {
+            let message = "a password is no argument: everybody on this machine could read it, and shells keep it";
+            return Err(Failure::message(Exit::Usage, message)
+                .hint("--password-stdin reads it from standard input"));
+        }
         let reference = reference(&self.name)?;
         let keeper = Keeper::of_registry(&self.name)?;
         if keeper.helper.is_none() && !self.plain_text {
@@ -72,7 +80,13 @@ impl Args {
         let options = self.registry.options_as(Some(credential.clone()))?;
         let registry = RemoteRegistry::new(&reference, options)
             .map_err(|error| Failure::new(Exit::Usage, error))?;
-        let checked = block_on(registry.check_credential())?.map_err(RepositoryError::from)?;
+        let checked = block_on(registry.check_credential())?.map_err(|error| {
+            match Failure::from(RepositoryError::from(error)) {
+                // To log in is what was tried.
+                failure if failure.exit() == Exit::Denied => failure.without_hint(),
+                failure => failure,
+            }
+        })?;
         if !checked {
             let text = format!(
                 "warning: {} let anybody in: nothing says that the password is right",
@@ -125,7 +139,11 @@ impl Args {
 /// A registry alone, as the reference of something in it.
 pub(super) fn reference(registry: &str) -> Result<Reference, Failure> {
     let usage = |error: ReferenceError| Failure::new(Exit::Usage, error);
-    if registry.contains('/') && !registry.contains("://") {
+    if registry.contains("://") {
+        let message = format!("{registry:?} has a scheme: a registry is HOST or HOST:PORT");
+        return Err(Failure::message(Exit::Usage, message));
+    }
+    if registry.contains('/') {
         return Err(usage(ReferenceError::BadRegistry(registry.to_owned())));
     }
     format!("{registry}/any").parse().map_err(usage)

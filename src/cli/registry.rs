@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::{
     artifact::Artifacts,
-    credentials::{self, PASSWORD},
+    credentials::{self, PASSWORD, USERNAME},
     failure::{Exit, Failure},
     host::Secrets,
     output,
@@ -112,7 +112,12 @@ impl RegistryArgs {
         let registry = reference.registry();
         let credential = match self.given(registry)? {
             Some(credential) => Some(credential),
-            None => credentials::of_registry(registry),
+            None => {
+                if config::variable(USERNAME).is_some() && config::variable(PASSWORD).is_none() {
+                    output::note(&format!("note: {USERNAME} without {PASSWORD} is not looked at"));
+                }
+                credentials::of_registry(registry)
+            }
         };
         Ok(RemoteOptions { force_referrers_tag, ..self.options_as(credential)? })
     }
@@ -141,7 +146,14 @@ impl RegistryArgs {
                 fs::read_bounded(certificate, limits::CERTIFICATE_FILE_BYTES).map_err(usage)?;
             let mut pem = Zeroizing::new(certificate);
             pem.push(b'\n');
-            pem.extend_from_slice(&fs::read_secret(key, limits::KEY_FILE_BYTES).map_err(usage)?);
+            let secret = fs::read_secret(key, limits::KEY_FILE_BYTES).map_err(usage)?;
+            if secret.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
+                let message = format!("client key {} is encrypted", key.display());
+                return Err(Failure::message(Exit::Usage, message).hint(
+                    "`openssl pkey` writes it without a passphrase; let nobody else read that file",
+                ));
+            }
+            pem.extend_from_slice(&secret);
             options.identity = Some(pem);
         }
         Ok(options)
@@ -187,6 +199,9 @@ impl RegistryArgs {
         Ok(Credential::Basic { username, password })
     }
 }
+
+/// What stands in the PEM of a key with a passphrase, of either form.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 /// Says on a terminal why nothing happens.
 fn tell_pause(status: u16, pause: Duration) {

@@ -177,14 +177,16 @@ fn a_password_is_asked_of_nobody_who_is_not_there_and_is_never_an_argument() {
     assert!(login(&[], "me\nhunter2\n").stderr.contains("nobody is there to be asked"));
     assert!(login(&["-u", "me"], "hunter2\n").stderr.contains("there is no password of me"));
     for given in [&["-u", "me", "-p", "hunter2"][..], &["-u", "me", "--password=hunter2"]] {
-        without_secret(login(given, ""));
+        let refused = login(given, "");
+        assert!(refused.stderr.contains("a password is no argument"), "{}", refused.stderr);
+        without_secret(refused);
     }
     login(&["--password-stdin"], "hunter2");
     login(&["-u", "me", "--password-stdin"], "\n");
     login(&["-u", "me", "--password-stdin"], &"x".repeat(16 * 1024 + 1));
     login(&["-u", "a:b", "--password-stdin"], "x");
     let scheme = home.run(&["login", "https://registry.example", "--plain-text"]).finish();
-    assert!(scheme.expect_status(2).stderr.contains("has a scheme"));
+    assert!(scheme.expect_status(2).stderr.contains("\"https://registry.example\" has a scheme"));
     home.run(&["login", "registry.example/team", "--plain-text"]).finish().expect_status(2);
     assert!(server.requests().is_empty() && !home.config().exists());
     // The environment's, as the notation CLI takes them.
@@ -204,7 +206,8 @@ fn a_registry_that_lets_anybody_in_or_nobody_or_is_not_there_is_told() {
     assert_eq!(report["checked"], false);
     assert!(authorizations(&open).is_empty());
     let forbidden = FakeHttp::start(|_| Answer::new(403, ""));
-    home.login(&forbidden, &["--plain-text"]).finish().expect_status(7);
+    let refused = home.login(&forbidden, &["--plain-text"]).finish().expect_status(7);
+    assert!(!refused.stderr.contains("hint: "), "{}", refused.stderr);
     let page = FakeHttp::start(|_| Answer::new(404, "<h1>Not here</h1>"));
     home.login(&page, &["--plain-text"]).finish().expect_status(8);
     let gone = json!({"auths": home.configured()["auths"]});

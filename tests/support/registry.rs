@@ -66,6 +66,17 @@ impl Registry {
         Self::start(&auth, &tls, |port| TcpStream::connect(("127.0.0.1", port)).is_ok())
     }
 
+    /// One that takes nobody without the certificate `client.crt` of a folder, by TLS with its `server.crt` and
+    /// `server.key`.
+    pub(crate) fn with_client_certificate_or_skip(certificates: &Path) -> Option<Self> {
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let client = file("client.crt");
+        let tls =
+            format!(", tls: {{certificate: {certificate}, key: {key}, clientcas: [{client}]}}");
+        Self::start("", &tls, |port| TcpStream::connect(("127.0.0.1", port)).is_ok())
+    }
+
     fn start(auth: &str, tls: &str, is_ready: impl Fn(u16) -> bool) -> Option<Self> {
         let program = Component::DockerRegistry.or_skip()?;
         let configuration = TempDir::new().unwrap();

@@ -98,7 +98,7 @@ impl Place {
             }
             (Self::Registry(repository), None) => {
                 let message = format!("{} names neither a tag nor a digest", repository.name());
-                Err(Failure::message(Exit::Usage, message))
+                Err(Failure::message(Exit::Usage, message).hint(artifact::NAMED))
             }
         }
     }

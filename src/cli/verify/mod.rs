@@ -37,8 +37,22 @@ const NOT_REPLAYED: [&str; 13] = [
     "FetchArgs",
 ];
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  accepted by the trust policy
+  2  the command line is wrong
+  3  rejected: no signature is acceptable, or what may be one cannot be read
+  4  unsigned: there is no signature at all
+  5  trust policy or trust store is missing or wrong
+  6  a registry, or who knows of revocation, could not be reached in time
+  7  credentials are missing or refused
+  8  there is no such artifact
+  9  of several artifacts, some were not accepted
+  1  anything else";
+
 /// Verify the signatures of artifacts under the trust policy.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct Args {
     /// The artifacts: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
     /// where PATH is the folder or the tar of an image layout, or /dev/stdin; PATH alone, or -, where the layout
