@@ -23,6 +23,22 @@ impl<'de> Deserialize<'de> for Unique {
     }
 }
 
+/// A member's name as readers have it that do not tell cases apart. Go's take U+017F for `s` and U+212A for `k` too.
+pub(crate) fn fold(name: &str) -> String {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        _ => c.to_ascii_lowercase(),
+    };
+    name.chars().map(fold).collect()
+}
+
+/// The known name that such a reader takes this one for.
+pub(crate) fn taken_for<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let folded = fold(name);
+    known.iter().copied().find(|known| *known != name && fold(known) == folded)
+}
+
 struct UniqueVisitor;
 
 impl<'de> Visitor<'de> for UniqueVisitor {
@@ -88,6 +104,18 @@ mod tests {
             assert!(error.starts_with("member \"a\" occurs twice"), "{error}");
         }
         assert!(parse(br#"{"a":{"a":1},"A":2}"#).is_ok());
+    }
+
+    #[test]
+    fn a_name_is_taken_for_one_that_go_folds_to_the_same() {
+        let known = ["manifests", "kty"];
+        for name in ["Manifests", "MANIFESTS", "manife\u{17f}ts", "manifest\u{17f}"] {
+            assert_eq!(taken_for(name, &known), Some("manifests"), "{name}");
+        }
+        assert_eq!(taken_for("\u{212a}ty", &known), Some("kty"));
+        for name in ["manifests", "manifest", "manife\u{df}ts", ""] {
+            assert_eq!(taken_for(name, &known), None, "{name}");
+        }
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn the_jws_made_by_hand_is_good_until_something_is_changed() {
 #[test]
 fn protected_headers_of_a_jws_are_held_to_the_specification() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 22] = [
+    let cases: [(Change, &str); 23] = [
         (|h| h["alg"] = json!("none"), "algorithm \"none\" is none of the specification's six"),
         (|h| h["alg"] = json!("PS256"), "does not belong to the leaf's key, EC-256"),
         (|h| drop(h.as_object_mut().unwrap().remove("alg")), "header alg is missing"),
@@ -196,6 +196,10 @@ fn protected_headers_of_a_jws_are_held_to_the_specification() {
             "header io.cncf.notary.verificationPlugin is not listed in crit",
         ),
         (|h| h["ALG"] = json!("none"), "header \"ALG\" differs from \"alg\" in case alone"),
+        (
+            |h| h[SCHEME.replace('S', "\u{17f}")] = json!("x"),
+            "differs from \"io.cncf.notary.signingScheme\" in case alone",
+        ),
         (|h| h["x5c"] = json!([]), "header \"x5c\" is both protected and unprotected"),
     ];
     for (change, part) in cases {

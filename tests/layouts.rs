@@ -293,6 +293,7 @@ fn an_index_with_two_readings_is_refused() {
     let good = fs::read_to_string(&path).unwrap();
     for (from, to, member) in [
         ("{\"schemaVersion\"", "{\"Manifests\":[],\"schemaVersion\"", "Manifests"),
+        ("{\"schemaVersion\"", "{\"manife\u{17f}ts\":[],\"schemaVersion\"", "manife\u{17f}ts"),
         ("\"digest\":", "\"DIGEST\":\"x\",\"digest\":", "DIGEST"),
     ] {
         assert!(good.contains(from), "{good}");

@@ -293,6 +293,14 @@ fn payloads_and_attributes_that_no_verifier_takes_are_refused_before_the_key_is_
         "\"IO.cncf.notary.expiry\" has the name of a header that is not its own",
     );
     refused(
+        |a| {
+            let name = "io.cncf.notary.\u{17f}igningTime";
+            a.extended.push(extended(name, AttributeValue::Null, false));
+        },
+        &good,
+        "igningTime\" has the name of a header that is not its own",
+    );
+    refused(
         |a| a.extended = vec![extended("com.example.a", AttributeValue::Null, false); 2],
         &good,
         "\"com.example.a\" occurs twice",

@@ -4,7 +4,7 @@
 use time::UtcDateTime;
 
 use super::EnvelopeError;
-use crate::limits;
+use crate::{json, limits};
 
 /// Names of the headers, the same in JWS and COSE.
 pub(crate) mod header {
@@ -165,8 +165,9 @@ impl SignedAttributes {
         if self.extended.len() > limits::EXTENDED_ATTRIBUTES {
             return Err(EnvelopeError::TooManyAttributes);
         }
-        let reserved =
-            |name: &str| own.iter().chain(&KNOWN).any(|known| known.eq_ignore_ascii_case(name));
+        let reserved = |name: &str| {
+            own.iter().chain(&KNOWN).any(|known| json::fold(known) == json::fold(name))
+        };
         for (i, ExtendedAttribute { name, .. }) in self.extended.iter().enumerate() {
             if reserved(name) {
                 return Err(EnvelopeError::Reserved(name.clone()));

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     algorithm::KeySpec,
-    json::Unique,
+    json::{self, Unique},
     limits,
     x509::{Certificate, CertificateChain, Rfc3339},
 };
@@ -47,7 +47,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
     let wire = read_object(bytes)?;
     let unprotected = object(wire.header.0, "header")?;
     let protected = decode_url(&wire.protected, "protected")?;
-    let protected = crate::json::parse(&protected).map_err(EnvelopeError::MalformedJws)?;
+    let protected = json::parse(&protected).map_err(EnvelopeError::MalformedJws)?;
     let mut protected = object(protected, "protected")?;
     if let Some(name) = protected.keys().find(|name| unprotected.contains_key(*name)) {
         return Err(EnvelopeError::InBothBuckets(name.clone()));
@@ -172,9 +172,8 @@ fn collect(mut protected: Map<String, Value>) -> Result<Collector, EnvelopeError
     }
     for (name, value) in protected {
         // Go's JSON would take a name that differs in case alone for the known one.
-        if let Some(known) =
-            [ALG, CTY, CRIT].iter().chain(&KNOWN).find(|known| known.eq_ignore_ascii_case(&name))
-        {
+        let taken_for = |known: &[&'static str]| json::taken_for(&name, known);
+        if let Some(known) = taken_for(&[ALG, CTY, CRIT]).or_else(|| taken_for(&KNOWN)) {
             return Err(EnvelopeError::CaseDiffers { found: name, known });
         }
         collector.extend(name, attribute_value(value))?;

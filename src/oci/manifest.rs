@@ -11,7 +11,8 @@ use serde_json::{Value, value::RawValue};
 
 use super::{Descriptor, Digest};
 use crate::{
-    algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, limits, x509::CertificateChain,
+    algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, json, limits,
+    x509::CertificateChain,
 };
 
 /// Media type of an image manifest.
@@ -311,7 +312,7 @@ fn keep<'de, A: MapAccess<'de>>(
         "annotations",
         "artifactType",
     ];
-    if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(&name) && *known != name) {
+    if json::taken_for(&name, &KNOWN).is_some() {
         let message = format!("member {name:.64?} differs from a known one in case only");
         return Err(A::Error::custom(message));
     }
