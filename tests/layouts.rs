@@ -25,13 +25,13 @@ use tempfile::TempDir;
 use time::{UtcDateTime, macros::utc_datetime};
 
 const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
-const TAG: &str = "v1";
+pub(crate) const TAG: &str = "v1";
 
 /// An artifact in a layout, and whom its verifier trusts.
-struct Scene {
-    folder: TempDir,
-    layout: ImageLayout,
-    artifact: Descriptor,
+pub(crate) struct Scene {
+    pub(crate) folder: TempDir,
+    pub(crate) layout: ImageLayout,
+    pub(crate) artifact: Descriptor,
     pki: TestPki,
     anchors: TrustAnchors,
     evidence: Evidence,
@@ -39,7 +39,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let layout = ImageLayout::open_or_create(folder.path()).unwrap();
         let layer = layout.push_blob("text/plain", b"content").unwrap();
@@ -82,7 +82,7 @@ impl Scene {
         ready(self.layout.push_signature(&manifest, &envelope)).unwrap()
     }
 
-    fn sign(&self) -> Descriptor {
+    pub(crate) fn sign(&self) -> Descriptor {
         self.sign_as(&self.pki)
     }
 
@@ -90,7 +90,10 @@ impl Scene {
         Verifier::new(&self.statement, &self.anchors, Revocation::Offline(&self.evidence), NOW)
     }
 
-    fn verify_in(&self, repository: &dyn Repository) -> Result<AcceptedArtifact, VerifyError> {
+    pub(crate) fn verify_in(
+        &self,
+        repository: &dyn Repository,
+    ) -> Result<AcceptedArtifact, VerifyError> {
         ready(self.verifier().verify(repository, &self.artifact))
     }
 
@@ -103,7 +106,7 @@ impl Scene {
     }
 
     /// The layout's files in a tar, in the order of their names, after `change` has its way with it.
-    fn tar(&self, change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
+    pub(crate) fn tar(&self, change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         change(&mut tar);
         tar.append_dir_all(".", self.folder.path()).unwrap();
@@ -112,14 +115,14 @@ impl Scene {
 }
 
 #[track_caller]
-fn accepted(verified: Result<AcceptedArtifact, VerifyError>) -> AcceptedArtifact {
+pub(crate) fn accepted(verified: Result<AcceptedArtifact, VerifyError>) -> AcceptedArtifact {
     let verified = verified.unwrap();
     assert!(matches!(verified.accepted, Accepted::Verified(_)), "{verified:?}");
     verified
 }
 
 /// An error and its causes.
-fn text(error: &dyn std::error::Error) -> String {
+pub(crate) fn text(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", text(source)),
         None => error.to_string(),
@@ -133,12 +136,12 @@ fn refusals(error: &VerifyError) -> Vec<String> {
     }
 }
 
-fn size_of(data: &[u8]) -> u64 {
+pub(crate) fn size_of(data: &[u8]) -> u64 {
     u64::try_from(data.len()).unwrap()
 }
 
 /// An entry with a header of one's own.
-fn append(
+pub(crate) fn append(
     tar: &mut tar::Builder<Vec<u8>>,
     name: &[u8],
     kind: tar::EntryType,
@@ -157,13 +160,16 @@ fn append(
     out.write_all(&vec![0; data.len().next_multiple_of(512) - data.len()]).unwrap();
 }
 
-fn file(tar: &mut tar::Builder<Vec<u8>>, name: &str, data: &[u8]) {
+pub(crate) fn file(tar: &mut tar::Builder<Vec<u8>>, name: &str, data: &[u8]) {
     append(tar, name.as_bytes(), tar::EntryType::Regular, size_of(data), data);
 }
 
 /// Why a tar is refused, however it is read.
 #[track_caller]
-fn tar_refusal(scene: &Scene, change: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> String {
+pub(crate) fn tar_refusal(
+    scene: &Scene,
+    change: impl FnOnce(&mut tar::Builder<Vec<u8>>),
+) -> String {
     let bytes = scene.tar(change);
     let piped = ImageLayout::from_tar("stdin", bytes.as_slice()).unwrap_err();
     let path = scene.folder.path().with_extension("tar");
@@ -221,17 +227,20 @@ fn a_tar_that_is_hostile_is_refused_with_the_entry() {
             Box::new(|tar| file(tar, "blobs/../index.json", b"{}")),
         ),
         (
-            "\"blobs/sha256/00\" is not a regular file",
+            "\"blobs/sha256/00\" is neither a regular file nor a folder",
             Box::new(|tar| append(tar, b"blobs/sha256/00", tar::EntryType::Symlink, 0, b"")),
         ),
         (
-            "\"index.json\" is not a regular file",
+            "\"index.json\" is neither a regular file nor a folder",
             Box::new(|tar| append(tar, b"index.json", tar::EntryType::Link, 0, b"")),
         ),
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, "index.json", b"{}"))),
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, "././index.json", b"{}"))),
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, ".//index.json", b"{}"))),
-        ("\"index.json\" is there twice", Box::new(|tar| file(tar, "index.json/", b"{}"))),
+        (
+            "\"index.json\" is neither a regular file nor a folder",
+            Box::new(|tar| file(tar, "index.json/", b"{}")),
+        ),
         (
             "extended header of 10737418240 bytes, over the limit of 65536 bytes",
             Box::new(|tar| append(tar, b"x", tar::EntryType::XHeader, 10 << 30, b"")),

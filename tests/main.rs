@@ -62,6 +62,8 @@ mod interop_verdicts;
 #[cfg(test)]
 mod json_forms;
 #[cfg(test)]
+mod layout_tars;
+#[cfg(test)]
 mod layouts;
 #[cfg(test)]
 mod many_artifacts;

@@ -4,6 +4,7 @@
 pub mod layout;
 #[cfg(feature = "net")]
 pub mod remote;
+mod tar_header;
 mod tar_layout;
 pub mod tree;
 

@@ -1,17 +1,23 @@
 //! Image layouts in a tar, read in one pass and never unpacked: what is small enough to be a manifest or an
 //! envelope is kept in memory, the rest is passed over.
+//!
+//! Whoever unpacks a tar has to get the files that were read here. What programs read in two ways is therefore refused,
+//! also in entries that layouts do not have.
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::BTreeMap,
     fs::File,
     io::{self, Read},
     path::Path,
 };
 
-use tar::{Entries, Entry, EntryType};
+use tar::{Archive, Entries, Entry, EntryType};
 
-use super::layout::{INDEX, LayoutError, MARKER};
-use crate::limits;
+use super::{
+    layout::{INDEX, LayoutError, MARKER},
+    tar_header::{self, ExtendedHeader},
+};
+use crate::{json, limits};
 
 /// What an entry costs in memory, whatever is in it.
 const ENTRY_BYTES: usize = 512;
@@ -20,13 +26,16 @@ const ENTRY_BYTES: usize = 512;
 #[derive(Debug, Clone, Default)]
 pub(super) struct TarFiles {
     files: BTreeMap<String, TarFile>,
+    /// What they cost in memory.
+    cost: usize,
 }
 
 #[derive(Debug, Clone)]
 enum TarFile {
     Kept(Vec<u8>),
-    /// Over the limit of what is read, with its size.
+    /// No file of a layout, or over the limit of what is read, with its size.
     PassedOver(u64),
+    Folder,
 }
 
 /// Why a tar is not read.
@@ -39,9 +48,33 @@ pub enum TarError {
     /// A name that leads out of the layout.
     #[error("tar entry {0:?} is an absolute path, or leads out of the tar")]
     Outside(String),
-    /// A link or a device where a file has to be.
-    #[error("tar entry {0:?} is not a regular file")]
+    /// A link or a device, or a folder with bytes of its own.
+    #[error("tar entry {0:?} is neither a regular file nor a folder")]
     NotAFile(String),
+    /// A header that programs read in two ways.
+    #[error("tar entry {0:?} has a header that not every program reads alike")]
+    Header(String),
+    /// A name that some file systems take for that of a file of the layout.
+    #[error("tar entry {0:?} differs from a name of image layouts in case only")]
+    CaseDiffers(String),
+    /// A name that programs read in two ways.
+    #[error("tar has an extended header with the name {0:?}, which not every program reads alike")]
+    ExtendedName(String),
+    /// What is said of one entry in two places.
+    #[error("tar has more than one extended header before an entry")]
+    SecondName,
+    /// An extended header that is about nothing.
+    #[error("tar has an extended header with no entry behind it")]
+    NoEntry,
+    /// An extended header that is not of the form that pax has.
+    #[error("tar has an extended header whose records are malformed")]
+    Record,
+    /// A record that changes what a file is for those programs alone that know it.
+    #[error("tar has an extended header with {0:?}, which not every program reads")]
+    Keyword(String),
+    /// Entries that some programs see, and others do not.
+    #[error("tar has data behind its end")]
+    BehindEnd,
     /// Two entries of one name, of which nobody knows which one is meant.
     #[error("tar entry {0:?} is there twice")]
     Twice(String),
@@ -74,14 +107,18 @@ impl TarFiles {
     pub(super) fn open(path: &Path) -> Result<Self, TarError> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        let mut tar = tar::Archive::new(file);
-        Self::collect(tar.entries_with_seek()?.raw(true), length)
+        let mut tar = Archive::new(file);
+        let files = Self::collect(tar.entries_with_seek()?.raw(true), length)?;
+        check_end(tar.into_inner())?;
+        Ok(files)
     }
 
     /// Reads a tar to its end.
     pub(super) fn from_reader(reader: impl Read) -> Result<Self, TarError> {
-        let mut tar = tar::Archive::new(reader);
-        Self::collect(tar.entries()?.raw(true), u64::MAX)
+        let mut tar = Archive::new(reader);
+        let files = Self::collect(tar.entries()?.raw(true), u64::MAX)?;
+        check_end(tar.into_inner())?;
+        Ok(files)
     }
 
     /// The bytes of a file; `None` where there is none of that name.
@@ -93,49 +130,90 @@ impl TarFiles {
                 Some(Err(too_large(u64::try_from(bytes.len()).unwrap_or(u64::MAX))))
             }
             TarFile::PassedOver(size) => Some(Err(too_large(*size))),
+            TarFile::Folder => None,
         }
     }
 
     /// `length`: bytes of the tar, where they are known. To skip over its end is no error for a file.
     fn collect<R: Read>(entries: Entries<'_, R>, length: u64) -> Result<Self, TarError> {
-        let mut files = BTreeMap::new();
-        let mut room = limits::LAYOUT_TAR_BYTES;
-        let mut long_name = None;
+        let mut files = Self::default();
+        let mut extended: Option<ExtendedHeader> = None;
         for entry in entries {
             let mut entry = entry?;
-            if let Some(name) = read_long_name(&mut entry)? {
-                long_name = name.or(long_name);
-                continue;
+            tar_header::check(entry.header())?;
+            let read = ExtendedHeader::read(&mut entry)?;
+            let is_global = entry.header().entry_type() == EntryType::XGlobalHeader;
+            if extended.is_some() && (read.is_some() || is_global) {
+                return Err(TarError::SecondName);
             }
-            let name = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
-            let Some(name) = name_in_layout(&name)? else { continue };
-            if entry.header().entry_type() == EntryType::Directory {
-                continue;
-            }
-            if !entry.header().entry_type().is_file() {
-                return Err(TarError::NotAFile(name));
-            }
-            let (expected, actual) =
-                (entry.size(), length.saturating_sub(entry.raw_file_position()));
-            if actual < expected {
-                return Err(TarError::Truncated { name, expected, actual });
-            }
-            let file = TarFile::read(&name, &mut entry)?;
-            room = room.checked_sub(file.cost()).ok_or(TarError::TooLarge)?;
-            match files.entry(name) {
-                btree_map::Entry::Vacant(vacant) => drop(vacant.insert(file)),
-                btree_map::Entry::Occupied(taken) => {
-                    return Err(TarError::Twice(taken.key().clone()));
-                }
+            if is_global {
+                tar_header::read_global(&mut entry)?;
+            } else if read.is_some() {
+                extended = read;
+            } else {
+                let name = extended.take().and_then(|extended| extended.name);
+                files.add(&mut entry, name, length)?;
             }
         }
-        Ok(Self { files })
+        match extended {
+            None => Ok(files),
+            Some(_) => Err(TarError::NoEntry),
+        }
+    }
+
+    fn add<R: Read>(
+        &mut self,
+        entry: &mut Entry<'_, R>,
+        name: Option<Vec<u8>>,
+        length: u64,
+    ) -> Result<(), TarError> {
+        let written = name.unwrap_or_else(|| entry.path_bytes().into_owned());
+        let written = String::from_utf8_lossy(&written);
+        let name = normal_name(&written)?;
+        let (expected, actual) = (entry.size(), length.saturating_sub(entry.raw_file_position()));
+        match entry.header().entry_type() {
+            EntryType::Directory if expected == 0 && name.is_empty() => return Ok(()),
+            EntryType::Directory if expected == 0 => return self.insert(name, TarFile::Folder),
+            // Programs take a file for a folder whose name ends so.
+            EntryType::Regular if !is_folder_name(&written) => {}
+            _ => return Err(TarError::NotAFile(name)),
+        }
+        if actual < expected {
+            return Err(TarError::Truncated { name, expected, actual });
+        }
+        let file = TarFile::read(&name, entry)?;
+        self.insert(name, file)
+    }
+
+    /// Adds a file or a folder, and the folders that it is in.
+    fn insert(&mut self, name: String, file: TarFile) -> Result<(), TarError> {
+        for (at, _) in name.match_indices('/') {
+            self.insert_one(name.get(..at).unwrap_or_default(), TarFile::Folder)?;
+        }
+        self.insert_one(&name, file)
+    }
+
+    fn insert_one(&mut self, name: &str, file: TarFile) -> Result<(), TarError> {
+        match (self.files.get(name), &file) {
+            (Some(TarFile::Folder), TarFile::Folder) => return Ok(()),
+            (Some(_), _) => return Err(TarError::Twice(name.to_owned())),
+            (None, _) => {}
+        }
+        self.cost = self.cost.saturating_add(file.cost()).saturating_add(name.len());
+        if self.cost > limits::LAYOUT_TAR_BYTES {
+            return Err(TarError::TooLarge);
+        }
+        self.files.insert(name.to_owned(), file);
+        Ok(())
     }
 }
 
 impl TarFile {
     fn read<R: Read>(name: &str, entry: &mut Entry<'_, R>) -> Result<Self, TarError> {
         let expected = entry.size();
+        if !is_of_layout(name) {
+            return Ok(Self::PassedOver(expected));
+        }
         let limit = if name == INDEX { limits::LAYOUT_INDEX_BYTES } else { limits::MANIFEST_BYTES };
         if usize::try_from(expected).map_or(true, |size| size > limit) {
             return Ok(Self::PassedOver(expected));
@@ -152,55 +230,46 @@ impl TarFile {
     fn cost(&self) -> usize {
         match self {
             Self::Kept(bytes) => bytes.len().saturating_add(ENTRY_BYTES),
-            Self::PassedOver(_) => ENTRY_BYTES,
+            Self::PassedOver(_) | Self::Folder => ENTRY_BYTES,
         }
     }
 }
 
-/// The name that an extended header gives to the entry behind it: `None` where this is no such header,
-/// `Some(None)` where it says nothing of a name.
-fn read_long_name<R: Read>(entry: &mut Entry<'_, R>) -> Result<Option<Option<Vec<u8>>>, TarError> {
-    let kind = entry.header().entry_type();
-    let is_pax = matches!(kind, EntryType::XHeader | EntryType::XGlobalHeader);
-    if !is_pax && !matches!(kind, EntryType::GNULongName | EntryType::GNULongLink) {
-        return Ok(None);
-    }
-    let size = entry.size();
-    if usize::try_from(size).map_or(true, |size| size > limits::TAR_HEADER_BYTES) {
-        return Err(TarError::LargeHeader { size });
-    }
-    let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes)?;
-    if kind == EntryType::GNULongName {
-        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-        bytes.truncate(end);
-        return Ok(Some(Some(bytes)));
-    }
-    let mut name = None;
-    if is_pax {
-        for record in tar::PaxExtensions::new(&bytes) {
-            let record = record?;
-            match record.key_bytes() {
-                b"path" => name = Some(record.value_bytes().to_vec()),
-                b"size" => return Err(TarError::ExtendedSize),
-                _ => {}
-            }
-        }
-    }
-    Ok(Some(name))
-}
-
-/// The name of an entry below the layout's folder; `None` for files that layouts do not have.
-fn name_in_layout(name: &[u8]) -> Result<Option<String>, TarError> {
-    let name = String::from_utf8_lossy(name);
-    let leads_out = name.starts_with('/') || name.split('/').any(|part| part == "..");
+/// The name of an entry below the layout's folder: one for all ways to write it.
+fn normal_name(written: &str) -> Result<String, TarError> {
+    let leads_out = written.starts_with('/') || written.split('/').any(|part| part == "..");
     if leads_out {
-        return Err(TarError::Outside(name.into_owned()));
+        return Err(TarError::Outside(written.to_owned()));
     }
-    // Whoever unpacks it gets one file for all ways to write its name.
     let parts: Vec<&str> =
-        name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        written.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let name = parts.join("/");
-    let is_ours = [MARKER, INDEX].contains(&name.as_str()) || name.starts_with("blobs/");
-    Ok(is_ours.then_some(name))
+    let folded = json::fold(&name);
+    if is_of_layout(&folded) && folded != name {
+        return Err(TarError::CaseDiffers(written.to_owned()));
+    }
+    Ok(name)
+}
+
+/// Whether layouts have a file or a folder of that name.
+fn is_of_layout(name: &str) -> bool {
+    [MARKER, INDEX, "blobs"].contains(&name.split('/').next().unwrap_or_default())
+}
+
+fn is_folder_name(written: &str) -> bool {
+    matches!(written.rsplit('/').next(), Some("" | "."))
+}
+
+/// A tar ends with blocks of zeros. What stands behind the first is read by some programs, and not by others.
+fn check_end(mut rest: impl Read) -> Result<(), TarError> {
+    let mut buffer = [0; 8192];
+    loop {
+        match rest.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) if buffer.iter().take(read).all(|byte| *byte == 0) => {}
+            Ok(_) => return Err(TarError::BehindEnd),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
