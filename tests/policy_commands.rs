@@ -166,6 +166,12 @@ fn import_puts_only_valid_policies_in_force() {
     broken["version"] = "9".into();
     fs::write(&file, broken.to_string()).unwrap();
     assert!(import(&[], 2).stderr.contains("version \"9\" is not supported"));
+    let mut other_case = policy();
+    other_case["trustPolicies"][0]["signatureVerification"]["Override"] =
+        json!({"expiry": "enforce"});
+    fs::write(home.folder.path().join("mine.json"), other_case.to_string()).unwrap();
+    let refused = import(&[], 2).stderr;
+    assert!(refused.contains("\"Override\" differs from \"override\" in case only"), "{refused}");
     assert!(!home.configuration("trustpolicy.json").exists());
 
     fs::write(&file, policy().to_string()).unwrap();

@@ -272,6 +272,39 @@ fn every_constraint_has_its_error_with_statement_and_path() {
 }
 
 #[test]
+fn a_member_that_differs_from_a_known_one_in_case_only_makes_a_policy_invalid() {
+    let told = |name: &str, known: &str| {
+        format!(
+            "member {name:?} differs from {known:?} in case only, and is read by others as that one"
+        )
+    };
+    let mut document = document(&[statement()]);
+    document["TrustPolicies"] = json!([]);
+    assert!(oci(&document).contains(&format!("$: {}", told("TrustPolicies", "trustPolicies"))));
+    for (verification, name, known) in [
+        (
+            json!({"level": "audit", "Override": {"authenticity": "enforce"}}),
+            "Override",
+            "override",
+        ),
+        (json!({"level": "audit", "LEVEL": "strict"}), "LEVEL", "level"),
+        (
+            json!({"level": "audit", "verifyTime\u{17f}tamp": "always"}),
+            "verifyTime\u{17f}tamp",
+            "verifyTimestamp",
+        ),
+    ] {
+        let problems = oci(&with("signatureVerification", verification));
+        assert!(problems.contains(&told(name, known)), "{problems}");
+    }
+    let mut policy = blob(&[statement()]);
+    policy["trustPolicies"][0]["globalpolicy"] = json!(true);
+    let told = told("globalpolicy", "globalPolicy");
+    let parsed = BlobPolicy::parse(policy.to_string().as_bytes());
+    assert!(problems(parsed.map(drop)).contains(&told));
+}
+
+#[test]
 fn statements_are_held_against_each_other() {
     let mut other = statement();
     assert!(

@@ -184,6 +184,16 @@ pub enum Constraint {
         /// A known member of nearly that name.
         nearest: Option<&'static str>,
     },
+    /// A member that readers take for a known one that do not tell cases apart.
+    #[error(
+        "member {name:?} differs from {known:?} in case only, and is read by others as that one"
+    )]
+    CaseDiffers {
+        /// The member.
+        name: String,
+        /// The known one.
+        known: &'static str,
+    },
     /// A version of another form.
     #[error("version {0:?} is not supported: it has to be \"1.0\"")]
     UnsupportedVersion(String),

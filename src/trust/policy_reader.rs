@@ -66,7 +66,7 @@ impl Reader {
         Err(PolicyError::Invalid(self.problems))
     }
 
-    /// An object, whose unknown members are noted.
+    /// An object, whose unknown members are noted. One that differs from a known one in case only is refused.
     fn object(
         &mut self,
         path: &str,
@@ -78,6 +78,11 @@ impl Reader {
             return None;
         };
         for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+            // Another reader takes it for the known one, and so another policy.
+            if let Some(known) = json::taken_for(name, known) {
+                self.tell(path, Constraint::CaseDiffers { name: name.clone(), known });
+                continue;
+            }
             let constraint =
                 Constraint::UnknownMember { name: name.clone(), nearest: nearest(name, known) };
             let statement = self.statement.clone();
