@@ -339,6 +339,19 @@ fn skip_is_for_named_repositories_and_says_nothing_else() {
         oci(&skip(json!(["*"]), json!({"level": "skip"})))
             .contains("level skip cannot be used with the global scope")
     );
+    let problem = |member: &str, value: Value| {
+        let mut policy = skip(json!(["a/b"]), json!({"level": "skip"}));
+        policy["trustPolicies"][0][member] = value;
+        oci(&policy)
+    };
+    assert_eq!(problem("trustStores", json!([])), "");
+    assert!(problem("trustStores", json!(["ca:x"])).contains("trustStores have no meaning there"));
+    assert!(problem("trustStores", json!("x")).contains("value has to be a list of texts"));
+    let timed = |time: &str| json!({"level": "skip", "verifyTimestamp": time});
+    assert_eq!(oci(&skip(json!(["a/b"]), timed("always"))), "");
+    assert!(oci(&skip(json!(["a/b"]), timed("x"))).contains("verifyTimestamp \"x\" is neither"));
+    let listed = json!({"level": "skip", "override": []});
+    assert!(oci(&skip(json!(["a/b"]), listed)).contains("override: value has to be an object"));
     let overridden = json!({"level": "skip", "override": {"expiry": "log"}});
     assert!(oci(&skip(json!(["a/b"]), overridden)).contains("level skip cannot be overridden"));
 }

@@ -184,21 +184,22 @@ impl Reader {
         members: &Map<String, Value>,
         settings: &Map<String, Value>,
     ) -> Option<Verification> {
-        let is_set = |value: Option<&Value>| match value {
-            Some(Value::Array(list)) => !list.is_empty(),
-            Some(Value::Object(members)) => !members.is_empty(),
-            Some(value) => !value.is_null(),
-            None => false,
-        };
-        if is_set(settings.get("override")) {
-            self.tell(
-                &format!("{path}.signatureVerification.override"),
-                Constraint::SkipOverridden,
-            );
+        let place = format!("{path}.signatureVerification");
+        self.verify_timestamp(&place, settings);
+        let place = format!("{place}.override");
+        match settings.get("override") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(members)) if members.is_empty() => {}
+            Some(Value::Object(_)) => self.tell(&place, Constraint::SkipOverridden),
+            Some(_) => self.tell(&place, OBJECT),
         }
         for member in ["trustStores", "trustedIdentities"] {
-            if is_set(members.get(member)) {
-                self.tell(&format!("{path}.{member}"), Constraint::SkipWith(member));
+            let place = format!("{path}.{member}");
+            match members.get(member) {
+                None | Some(Value::Null) => {}
+                Some(Value::Array(list)) if list.is_empty() => {}
+                Some(Value::Array(_)) => self.tell(&place, Constraint::SkipWith(member)),
+                Some(_) => self.tell(&place, LIST),
             }
         }
         Some(Verification::Skip)
