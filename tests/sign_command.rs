@@ -293,6 +293,9 @@ fn statements_for_files_are_chosen_by_name_and_skip_needs_no_signature_that_is_o
     verify(&["--policy-name", "named"]).expect_status(0);
     verify(&["--policy-name", "other"]).expect_status(5);
     setup.write("tool.jws.sig", b"anything");
+    let skip = ["blob", "verify", "nothing", "-s", "tool.jws.sig", "--policy-name", "none"];
+    let missing = setup.run(&skip).expect_status(8);
+    assert!(missing.stderr.contains("file nothing cannot be read"), "{}", missing.stderr);
     let skipped = verify(&["--policy-name", "none"]).expect_status(0);
     assert!(
         skipped.stdout.starts_with("not verified, the policy skips it: tool"),

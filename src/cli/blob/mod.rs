@@ -44,21 +44,35 @@ impl Command {
     }
 }
 
-/// The digest of a file, or of standard input, and how many bytes that is.
-fn digest(path: &Path, hash: HashAlgorithm) -> Result<(Digest, u64), Failure> {
-    let unreadable = |error: io::Error| {
-        let exit = match error.kind() {
-            io::ErrorKind::NotFound => Exit::NotFound,
-            _ => Exit::Other,
+/// A file, or standard input, that is there.
+struct Blob {
+    reader: Box<dyn Read>,
+    name: String,
+}
+
+impl Blob {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let reader: Box<dyn Read> = if path == Path::new(STDIN) {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(File::open(path).map_err(|error| unreadable(&name, error))?)
         };
-        Failure::new(exit, error).context(format!("file {} cannot be read", path.display()))
+        Ok(Self { reader, name })
+    }
+
+    /// Its digest, and how many bytes that is.
+    fn digest(self, hash: HashAlgorithm) -> Result<(Digest, u64), Failure> {
+        Digest::of_reader(hash, self.reader).map_err(|error| unreadable(&self.name, error))
+    }
+}
+
+fn unreadable(name: &str, error: io::Error) -> Failure {
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Other,
     };
-    let reader: Box<dyn Read> = if path == Path::new(STDIN) {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(unreadable)?)
-    };
-    Digest::of_reader(hash, reader).map_err(unreadable)
+    Failure::new(exit, error).context(format!("file {name} cannot be read"))
 }
 
 /// Reads the file of a signature.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::digest;
+use super::Blob;
 use crate::{
     cli::{
         Outcome,
@@ -74,7 +74,7 @@ impl Args {
         let key_spec = signer.chain.leaf().public_key().key_spec().ok_or_else(|| {
             Failure::message(Exit::NotConfigured, "the leaf's key is of no supported kind")
         })?;
-        let (digest, size) = digest(&self.file, key_spec.hash())?;
+        let (digest, size) = Blob::open(&self.file)?.digest(key_spec.hash())?;
         let artifact = Descriptor::new(self.media_type.as_str(), digest, size);
         let envelope = signer.sign(&artifact)?;
         self.write(&to, &envelope)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{digest, read_signature};
+use super::{Blob, read_signature};
 use crate::{
     cli::{
         Outcome,
@@ -57,6 +57,8 @@ impl Args {
         };
         let statement = &found.statement;
         let bytes = read_signature(&self.signature)?;
+        // Also where the policy skips it: nobody is told that a file is accepted which is not there.
+        let blob = Blob::open(&self.file)?;
         let mut report = Report::new(self.file.display(), statement);
         let OpenStores { anchors, problems } = self.stores.read(statement)?;
         report.store_problems = problems;
@@ -74,7 +76,7 @@ impl Args {
                 return report.conclude(self.output.format);
             }
         };
-        let (digest, size) = digest(&self.file, envelope.blob_hash())?;
+        let (digest, size) = blob.digest(envelope.blob_hash())?;
         report = report.of(&digest);
         let mut artifact = Artifact::blob(digest, size);
         artifact.media_type.clone_from(&self.media_type);
