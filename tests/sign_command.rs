@@ -275,6 +275,27 @@ fn a_changed_file_or_signature_is_rejected_and_a_missing_one_is_not_found() {
 }
 
 #[test]
+fn the_extension_of_a_signature_decides_how_it_is_read() {
+    let setup = Setup::new();
+    setup.write("tool", b"content");
+    setup.run(&["blob", "sign", "tool"]).expect_status(0);
+    let envelope = fs::read(setup.root().join("tool.jws.sig")).unwrap();
+    for name in ["tool.cose.sig", "tool.COSE.sig", "tool.cose"] {
+        setup.write(name, &envelope);
+        let verified = setup.run(&["blob", "verify", "tool", "-s", name]).expect_status(3);
+        assert!(verified.stdout.contains("envelope cannot be parsed"), "{}", verified.stdout);
+        let told = format!("{name} is read as cose, as its name says, and begins like jws");
+        assert!(verified.stderr.contains(&told), "{}", verified.stderr);
+        let inspected = setup.run(&["blob", "inspect", name]).expect_status(3);
+        assert!(inspected.stderr.contains(&told), "{}", inspected.stderr);
+    }
+    for name in ["tool.sig", "signature", "tool.jws"] {
+        setup.write(name, &envelope);
+        setup.run(&["blob", "verify", "tool", "-s", name]).expect_status(0);
+    }
+}
+
+#[test]
 fn statements_for_files_are_chosen_by_name_and_skip_needs_no_signature_that_is_one() {
     let setup = Setup::new();
     setup.policy(&json!([

@@ -4,23 +4,20 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::read_signature;
-use crate::{
-    cli::{
-        Outcome,
-        args::OutputArgs,
-        envelope_report::EnvelopeReport,
-        failure::{Exit, Failure},
-        output,
-        tree::Tree,
-    },
-    envelope::Envelope,
+use super::{note_of_other_format, parse_signature, read_signature};
+use crate::cli::{
+    Outcome,
+    args::OutputArgs,
+    envelope_report::EnvelopeReport,
+    failure::{Exit, Failure},
+    output,
+    tree::Tree,
 };
 
 /// Show what stands in the signature of a file. No trust policy is asked: nothing of it is proved.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// The signature, JWS or COSE
+    /// The signature, FILE.jws.sig or FILE.cose.sig; where its name says no format, either is tried
     signature: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
@@ -36,8 +33,14 @@ struct Report {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let envelope = Envelope::parse_any(&read_signature(&self.signature)?)
-            .map_err(|error| Failure::new(Exit::Rejected, error))?;
+        let bytes = read_signature(&self.signature)?;
+        let envelope = parse_signature(&self.signature, &bytes).map_err(|error| {
+            let failure = Failure::new(Exit::Rejected, error);
+            match note_of_other_format(&self.signature, &bytes) {
+                Some(note) => failure.hint(note),
+                None => failure,
+            }
+        })?;
         let signature = self.signature.display().to_string();
         let report = Report { signature, content: EnvelopeReport::new(&envelope) };
         output::data(self.output.format, &report)

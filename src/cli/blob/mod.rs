@@ -16,7 +16,12 @@ use super::{
     failure::{Exit, Failure},
     output::Format,
 };
-use crate::{algorithm::HashAlgorithm, fs, limits, oci::Digest};
+use crate::{
+    algorithm::HashAlgorithm,
+    envelope::{Envelope, EnvelopeError, EnvelopeFormat},
+    fs, limits,
+    oci::Digest,
+};
 
 /// Sign files, and verify and show their signatures, which are files too.
 #[derive(Debug, clap::Subcommand)]
@@ -81,4 +86,53 @@ fn read_signature(path: &Path) -> Result<Vec<u8>, Failure> {
         let exit = if error.is_not_found() { Exit::NotFound } else { Exit::Usage };
         Failure::new(exit, error)
     })
+}
+
+/// The envelope in the file of a signature: of the type that the file's extension says, and of either where it says
+/// none (trust-store-trust-policy.md, "Validate Integrity").
+fn parse_signature(path: &Path, bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
+    match format_of(path) {
+        Some(format) => Envelope::parse(format, bytes),
+        None => Envelope::parse_any(bytes),
+    }
+}
+
+/// The format in `FILE.FORMAT.sig`, as the notation CLI names its files, or in `FILE.FORMAT`; in either case.
+fn format_of(path: &Path) -> Option<EnvelopeFormat> {
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+    let (_, format) = name.strip_suffix(".sig").unwrap_or(&name).rsplit_once('.')?;
+    EnvelopeFormat::from_name(format)
+}
+
+/// What to say of an envelope that is of another format than its file's name says.
+fn note_of_other_format(path: &Path, bytes: &[u8]) -> Option<String> {
+    let expected = format_of(path)?;
+    let actual = EnvelopeFormat::of(bytes).filter(|actual| *actual != expected)?;
+    let name = path.display();
+    Some(format!(
+        "{name} is read as {expected}, as its name says, and begins like {actual}: is it the right file?"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_extension_of_a_signature_says_its_format() {
+        use EnvelopeFormat::{Cose, Jws};
+        for (name, format) in [
+            ("a/tool.jws.sig", Some(Jws)),
+            ("tool.COSE.Sig", Some(Cose)),
+            ("tool.cose", Some(Cose)),
+            ("tool.jws.cose.sig", Some(Cose)),
+            ("tool.sig", None),
+            ("tool", None),
+            ("jws.sig", None),
+            ("tool.jws.sig.bak", None),
+            ("a.jws/tool", None),
+        ] {
+            assert_eq!(format_of(Path::new(name)), format, "{name}");
+        }
+    }
 }

@@ -2,18 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::{Blob, read_signature};
+use super::{Blob, note_of_other_format, parse_signature, read_signature};
 use crate::{
     cli::{
         Outcome,
         args::{self, OutputArgs},
         block_on,
         failure::{Exit, Failure},
-        policy,
+        output, policy,
         revocation::RevocationArgs,
         verdict::{OpenStores, Report, SignatureRow, StoreArgs},
     },
-    envelope::Envelope,
     revocation::Evidence,
     verify::{Accepted, Artifact, Refusal, Verifier},
 };
@@ -23,7 +22,7 @@ use crate::{
 pub(in crate::cli) struct Args {
     /// The file; - for standard input
     file: PathBuf,
-    /// The file's signature, JWS or COSE
+    /// The file's signature, FILE.jws.sig or FILE.cose.sig; where its name says no format, either is tried
     #[arg(long, short = 's', value_name = "FILE")]
     signature: PathBuf,
     /// Name of the statement of the trust policy; the global one where this is left out
@@ -69,9 +68,12 @@ impl Args {
             report.accept(skipped, SignatureRow::default());
             return report.conclude(self.output.format);
         }
-        let envelope = match Envelope::parse_any(&bytes) {
+        let envelope = match parse_signature(&self.signature, &bytes) {
             Ok(envelope) => envelope,
             Err(error) => {
+                if let Some(note) = note_of_other_format(&self.signature, &bytes) {
+                    output::note(&format!("note: {note}"));
+                }
                 report.refuse(Refusal::Malformed(error), SignatureRow::default());
                 return report.conclude(self.output.format);
             }
