@@ -223,6 +223,9 @@ fn a_file_is_signed_into_a_file_beside_it_and_no_signature_is_replaced_unasked()
     let again = setup.run(&["blob", "sign", "tool"]).expect_status(2);
     assert!(again.stderr.contains("signature tool.jws.sig exists already"), "{}", again.stderr);
     setup.run(&["blob", "sign", "tool", "--force"]).expect_status(0);
+    let itself = setup.run(&["blob", "sign", "tool", "--force", "--to", "./tool"]).expect_status(2);
+    assert!(itself.stderr.contains("would replace the file that is signed"), "{}", itself.stderr);
+    assert_eq!(fs::read(setup.root().join("tool")).unwrap(), b"content");
     setup
         .run(&[
             "blob",

@@ -67,6 +67,11 @@ impl Args {
         }
         let signer = self.signer.open()?;
         let to = self.signature_path(&signer)?;
+        if is_same_file(&self.file, &to) {
+            let message =
+                format!("signature {} would replace the file that is signed", to.display());
+            return Err(Failure::message(Exit::Usage, message).hint("--to names another file"));
+        }
         if !self.force && to.symlink_metadata().is_ok() {
             return Err(exists_already(&to));
         }
@@ -116,6 +121,12 @@ impl Args {
             written => Ok(written?),
         }
     }
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let found = |path: &Path| path.canonicalize().ok();
+    found(one).is_some_and(|one| found(other) == Some(one))
 }
 
 fn exists_already(path: &Path) -> Failure {
