@@ -608,6 +608,17 @@ fn a_digest_is_found_in_an_index_within_the_index() {
 }
 
 #[test]
+fn a_tag_that_looks_like_a_digest_stands_for_none() {
+    let scene = Scene::new();
+    let other = Descriptor::new(MANIFEST_MEDIA_TYPE, scene.artifact.digest.clone(), 2);
+    for tag in [other.digest.as_str().to_uppercase(), other.digest.as_str()[..15].to_owned()] {
+        scene.layout.list_manifest(&scene.artifact, Some(&tag)).unwrap();
+        let error = scene.layout.resolve(&tag).unwrap_err();
+        assert!(matches!(error, LayoutError::NotADigest(_)), "{error:?}");
+    }
+}
+
+#[test]
 fn a_tag_of_two_manifests_and_a_layout_of_two_artifacts_are_not_guessed_at() {
     let scene = Scene::new();
     let layer = scene.layout.push_blob("text/plain", b"other").unwrap();

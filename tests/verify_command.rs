@@ -166,6 +166,24 @@ fn exit_codes_tell_unsigned_unknown_and_not_configured_apart() {
 }
 
 #[test]
+fn what_stands_behind_the_at_sign_is_a_digest_or_nothing() {
+    let quickstart = Quickstart::new();
+    let index = fs::read_to_string(quickstart.path("layout/index.json")).unwrap();
+    for (wanted, told) in [
+        (quickstart.digest.to_uppercase(), "digest algorithm \"SHA256\" is none of"),
+        (quickstart.digest[..15].to_owned(), "does not have 64 lower-case hex digits"),
+        ("sha1:00".to_owned(), "digest algorithm \"sha1\" is none of"),
+    ] {
+        // A tag of that name does not help.
+        let named = index.replace("\"v1\"", &format!("{wanted:?}"));
+        assert_ne!(named, index);
+        fs::write(quickstart.path("layout/index.json"), named).unwrap();
+        let refused = quickstart.verify_as(&wanted, "local/quickstart", &[]).expect_status(2);
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn changed_blobs_are_refused_and_hide_no_good_signature() {
     let quickstart = Quickstart::new();
     let report = json_of(&quickstart.verify(&["-o", "json"]).expect_status(0));

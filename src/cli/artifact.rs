@@ -9,7 +9,7 @@ use super::{
     registry::{Registries, RegistryArgs},
 };
 use crate::{
-    oci::{Descriptor, Reference, ReferenceError},
+    oci::{Descriptor, Digest, Reference, ReferenceError},
     registry::{
         Content, Repository, RepositoryError, RepositoryErrorKind, layout::ImageLayout,
         remote::RemoteRepository,
@@ -188,12 +188,18 @@ impl From<RepositoryErrorKind> for Exit {
 
 /// Opens the image layout of a reference, and gives the tag or digest that it names.
 pub(super) fn open_layout(reference: &str) -> Result<(ImageLayout, Option<&str>), Failure> {
-    let (path, reference) = split(reference);
+    let (path, wanted) = split(reference);
+    // What has a colon stands behind an @ and is a digest, or else nothing: never a tag that looks like one.
+    if let Some(digest) = wanted.filter(|wanted| wanted.contains(':')) {
+        digest.parse::<Digest>().map_err(|error| {
+            Failure::new(Exit::Usage, error).context(format!("{reference} names no artifact"))
+        })?;
+    }
     let layout = match path {
         STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
         path => ImageLayout::open(path),
     };
-    Ok((layout.map_err(RepositoryError::from)?, reference))
+    Ok((layout.map_err(RepositoryError::from)?, wanted))
 }
 
 /// Path, and tag or digest.

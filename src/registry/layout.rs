@@ -22,8 +22,8 @@ use crate::{
     fs::{self, FileError},
     limits,
     oci::{
-        CREATED_ANNOTATION, Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE,
-        Index, Listed, MANIFEST_MEDIA_TYPE, Manifest, THUMBPRINT_ANNOTATION,
+        CREATED_ANNOTATION, Descriptor, Digest, DigestError, EMPTY_CONFIG, EMPTY_MEDIA_TYPE,
+        INDEX_MEDIA_TYPE, Index, Listed, MANIFEST_MEDIA_TYPE, Manifest, THUMBPRINT_ANNOTATION,
     },
 };
 
@@ -68,6 +68,9 @@ pub enum LayoutError {
     /// `index.json` or a manifest is not what it should be.
     #[error("{0} is not the JSON it should be")]
     Malformed(String, #[source] serde_json::Error),
+    /// Text with a colon that is no digest. No tag has one.
+    #[error(transparent)]
+    NotADigest(#[from] DigestError),
     /// A tag or digest that the index does not list.
     #[error("{reference:?} is not in the index of {layout}")]
     NotFound {
@@ -265,13 +268,15 @@ impl ImageLayout {
     /// Finds the descriptor of a tag or a digest: in the index, a digest also in the indexes that it names.
     ///
     /// # Errors
-    /// [`LayoutError::NotFound`], [`LayoutError::Ambiguous`], or the index's error.
+    /// [`LayoutError::NotADigest`], [`LayoutError::NotFound`], [`LayoutError::Ambiguous`], or the index's error.
     pub fn resolve(&self, reference: &str) -> Result<Descriptor, LayoutError> {
         let index = self.read_index()?;
         let not_found =
             || LayoutError::NotFound { reference: reference.to_owned(), layout: self.name.clone() };
         let found = match reference.parse::<Digest>() {
             Ok(digest) => self.find(index, &digest),
+            // A tag that looks like a digest must not stand for another one.
+            Err(error) if reference.contains(':') => return Err(error.into()),
             Err(_) => {
                 let mut tagged = index.manifests.into_iter().map(|listed| listed.descriptor);
                 let mut tagged =
@@ -478,6 +483,7 @@ impl From<LayoutError> for RepositoryError {
     fn from(error: LayoutError) -> Self {
         let kind = match &error {
             LayoutError::NoLayout(_)
+            | LayoutError::NotADigest(_)
             | LayoutError::NotFound { .. }
             | LayoutError::NotNamed { .. }
             | LayoutError::NoBlob { .. } => RepositoryErrorKind::NotFound,
