@@ -14,13 +14,13 @@
     reason = "an example is a program, with a clock, files and an output of its own"
 )]
 
-use std::{env, error::Error, fs, io, path::PathBuf, process::ExitCode};
+use std::{env, error::Error, io, path::PathBuf, process::ExitCode};
 
 use notation_sdk::{
     oci::Descriptor,
     registry::layout::ImageLayout,
     revocation::Evidence,
-    trust::{DirectoryTrustStore, OciPolicy, RegistryScope},
+    trust::{DirectoryTrustStore, OciPolicy, PolicyFile, PolicyKind, RegistryScope},
     verify::{Accepted, Revocation, Verifier},
 };
 use time::UtcDateTime;
@@ -50,8 +50,15 @@ fn main() -> ExitCode {
 fn judge() -> Result<String, Box<dyn Error>> {
     let image = Image::read()?;
     let configuration = folder("NOTATION_CONFIG")?;
-    let policy = OciPolicy::parse(&fs::read(configuration.join("trustpolicy.json"))?)?.policy;
-    let found = policy
+    let file = PolicyFile::in_force(&configuration, PolicyKind::Oci)?
+        .ok_or_else(|| format!("there is no trust policy in {}", configuration.display()))?;
+    let parsed = OciPolicy::parse(&file.bytes)?;
+    // Nobody reads a warning here, and a member that is misspelt does not ask for what it was written for.
+    if let Some(problem) = parsed.unknown.first() {
+        return Err(format!("{}: {problem}", file.path.display()).into());
+    }
+    let found = parsed
+        .policy
         .statement_for(&image.repository)
         .ok_or_else(|| format!("no statement of the trust policy is for {}", image.repository))?;
     let stores = DirectoryTrustStore::new(configuration.join("truststore"));

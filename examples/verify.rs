@@ -26,8 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [layout, digest, policy, stores, repository] = arguments.as_slice() else {
         return Err("usage: verify LAYOUT DIGEST POLICY.json TRUSTSTORE REPOSITORY".into());
     };
-    let policy = OciPolicy::parse(&fs::read(policy)?)?.policy;
-    let found = policy.statement_for(&repository.parse()?).ok_or("no statement is for it")?;
+    let parsed = OciPolicy::parse(&fs::read(policy)?)?;
+    if let Some(problem) = parsed.unknown.first() {
+        return Err(problem.to_string().into());
+    }
+    let found =
+        parsed.policy.statement_for(&repository.parse()?).ok_or("no statement is for it")?;
     let stores = DirectoryTrustStore::new(stores).read(found.statement.trust_stores())?;
     let layout = ImageLayout::open(layout)?;
     let artifact = layout.resolve(digest)?;

@@ -80,7 +80,21 @@ fn containerd_is_told_to_pull_what_is_signed_and_nothing_else() {
     };
     let pulled = ask("local/quickstart:v1", &quickstart.digest, "layout").expect_status(0);
     assert!(pulled.stdout.starts_with("signed by CN=Quickstart signer,"), "{}", pulled.stdout);
+    let policy = quickstart.path("config/notation/trustpolicy.json");
+    let strict = std::fs::read_to_string(&policy).unwrap();
+    let skip = r#"{"version": "1.0", "trustPolicies": [{"name": "skip", "registryScopes": ["local/quickstart"],
+        "signatureVerification": {"level": "skip"}}]}"#;
     let other = format!("sha256:{}", "0".repeat(64));
+    let in_force = policy.with_file_name("trustpolicy.oci.json");
+    std::fs::write(&in_force, &strict).unwrap();
+    std::fs::write(&policy, skip).unwrap();
+    let strictly = ask("local/quickstart:v1", &other, "layout").expect_status(1);
+    assert!(strictly.stdout.contains("is unsigned"), "{}", strictly.stdout);
+    std::fs::write(&in_force, strict.replace("\"version\"", "\"more\": 1, \"version\"")).unwrap();
+    let misspelt = ask("local/quickstart:v1", &quickstart.digest, "layout").expect_status(1);
+    assert!(misspelt.stdout.contains("member \"more\" is not known"), "{}", misspelt.stdout);
+    std::fs::remove_file(&in_force).unwrap();
+    std::fs::write(&policy, strict).unwrap();
     let blocked = ask("local/quickstart:v1", &other, "layout").expect_status(1);
     assert!(blocked.stdout.contains(&format!("{other} is unsigned")), "{}", blocked.stdout);
     let unknown = ask("local/unknown:v1", &quickstart.digest, "layout").expect_status(1);

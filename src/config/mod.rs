@@ -14,7 +14,6 @@ use time::UtcDateTime;
 use crate::crypto;
 
 pub(crate) use host::{docker_settings, shell_profiles, trust_folders, variables_like};
-pub use policy::{PolicyFile, PolicyKind};
 pub use signing_keys::{KeyEntry, KeyName, KeyNameError, SigningKeys, SigningKeysError};
 
 /// Enough of a digest to tell the chains of one key apart.

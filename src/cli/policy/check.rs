@@ -12,9 +12,8 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::PolicyKind,
     fs, limits,
-    trust::{BlobPolicy, OciPolicy, PolicyError, Problem},
+    trust::{BlobPolicy, OciPolicy, PolicyError, PolicyKind, Problem},
 };
 
 /// Check a trust policy against every constraint of the specification, and tell all problems at once.

@@ -9,9 +9,9 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::{Directories, PolicyKind},
+    config::Directories,
     fs, limits,
-    trust::{BlobPolicy, OciPolicy},
+    trust::{BlobPolicy, OciPolicy, PolicyKind},
 };
 
 /// Put a trust policy in force, once it is shown to be valid.

@@ -9,10 +9,10 @@ use crate::{
         failure::{Exit, Failure},
         output,
     },
-    config::{Directories, PolicyKind},
+    config::Directories,
     trust::{
-        BlobPolicy, DirectoryTrustStore, OciPolicy, PolicyError, Statement, TrustedIdentities,
-        TrustedIdentity, Verification,
+        BlobPolicy, DirectoryTrustStore, OciPolicy, PolicyError, PolicyKind, Statement,
+        TrustedIdentities, TrustedIdentity, Verification,
     },
 };
 

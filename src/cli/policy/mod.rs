@@ -14,9 +14,9 @@ use super::{
     output::{self, Format},
 };
 use crate::{
-    config::{Directories, PolicyFile, PolicyKind},
+    config::Directories,
     fs, limits,
-    trust::{BlobPolicy, OciPolicy, Parsed, PolicyError},
+    trust::{BlobPolicy, OciPolicy, Parsed, PolicyError, PolicyFile, PolicyKind},
 };
 
 /// Notation writes its files so.

@@ -15,11 +15,11 @@ use crate::{
         revocation::{OpenRevocation, RevocationArgs},
         verdict::{OpenStores, Report, StoreArgs},
     },
-    config::{Directories, PolicyFile},
+    config::Directories,
     limits,
     oci::Descriptor,
     registry::Repository,
-    trust::{OciPolicy, RegistryScope, ScopeError, Statement},
+    trust::{OciPolicy, PolicyFile, RegistryScope, ScopeError, Statement},
     verify::{Record, RecordingRepository, RecordingSource, Revocation, Verifier, VerifyError},
 };
 
