@@ -865,7 +865,7 @@ fn a_registry_that_filters_by_wrong_types_is_asked_without_a_filter() {
     let found = wait(repository(&server).signatures(&artifact())).unwrap();
     assert!(found.signatures.is_empty());
     let [unread] = found.unreadable.as_slice() else { panic!("{found:?}") };
-    assert!(unread.descriptor.is_none(), "the referrers tag, at which nobody knows what stands");
+    assert!(unread.digest.is_none(), "the referrers tag, at which nobody knows what stands");
     assert_eq!(server.requests().len(), 2);
 }
 

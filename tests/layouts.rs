@@ -431,8 +431,7 @@ fn a_manifest_that_cannot_be_read_is_told_and_may_be_a_signature() {
     fs::write(scene.blob(&signature), b"{}").unwrap();
     let VerifyError::Rejected(tried) = scene.verify().unwrap_err() else { panic!("unsigned") };
     assert!(tried.refused.is_empty());
-    let unreadable = tried.unreadable[0].descriptor.as_ref().unwrap();
-    assert_eq!(unreadable.digest, signature.digest);
+    assert_eq!(tried.unreadable[0].digest.as_deref(), Some(signature.digest.as_str()));
     assert!(tried.unreadable[0].error.to_string().contains("has 2 bytes, and its descriptor says"));
     scene.sign_later();
     accepted(scene.verify());
@@ -462,6 +461,73 @@ fn an_envelope_that_many_manifests_name_is_tried_once_and_another_size_is_anothe
     assert_eq!((tried.refused.len(), tried.untried), (2, 0));
     scene.sign();
     assert_eq!(accepted(verify()).tried.refused.len(), 2);
+}
+
+#[test]
+fn an_entry_that_is_no_descriptor_is_told_and_hides_nothing() {
+    let scene = Scene::new();
+    let signature = scene.sign();
+    let path = scene.folder.path().join("index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let blake = format!("blake3:{}", "0".repeat(64));
+    let odd = [
+        (
+            json!({"mediaType": "x", "digest": blake, "size": 1}),
+            blake.as_str(),
+            "\"blake3\" is none of",
+        ),
+        (
+            json!({"mediaType": "x", "digest": signature.digest}),
+            signature.digest.as_str(),
+            "`size`",
+        ),
+        (json!([]), "number 5 in the index", "invalid type: sequence"),
+    ];
+    let listed = index["manifests"].as_array_mut().unwrap();
+    listed[0]["annotations"]["other"] = json!("kept");
+    listed[1]["annotations"] = Value::Null;
+    listed.extend(odd.iter().map(|(entry, ..)| entry.clone()));
+    fs::write(&path, index.to_string()).unwrap();
+
+    assert_eq!(scene.layout.resolve(TAG).unwrap(), scene.artifact);
+    accepted(scene.verify());
+    let listing = scene.layout.list_signatures(&scene.artifact).unwrap();
+    assert_eq!(listing.signatures.len(), 1);
+    for (unreadable, (_, digest, told)) in listing.unreadable.iter().zip(&odd) {
+        assert_eq!(unreadable.digest.as_deref(), Some(*digest));
+        assert!(text(&unreadable.error).contains(told), "{}", text(&unreadable.error));
+    }
+    assert_eq!(listing.unreadable.len(), odd.len());
+    let error = scene.layout.only_artifact().unwrap_err();
+    assert!(error.to_string().contains("holds 4 artifacts"), "{error}");
+
+    scene.sign_later();
+    let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (i, entry) in index["manifests"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(written["manifests"][i], *entry, "what is not known is kept");
+    }
+}
+
+#[test]
+fn a_tag_that_another_reader_may_find_elsewhere_is_not_guessed_at() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("index.json");
+    let good: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let blake = format!("blake3:{}", "0".repeat(64));
+    for odd in [
+        json!({"digest": blake, "annotations": {"org.opencontainers.image.ref.name": TAG}})
+            .to_string(),
+        json!({"digest": blake, "Annotations": {"org.opencontainers.image.ref.name": TAG}})
+            .to_string(),
+        r#"{"annotations": {}, "annotations": {"x": "v2"}}"#.to_owned(),
+    ] {
+        let mut index = good.to_string();
+        let end = index.rfind(']').unwrap();
+        index.insert_str(end, &format!(",{odd}"));
+        fs::write(&path, index).unwrap();
+        let error = scene.layout.resolve(TAG).unwrap_err();
+        assert!(matches!(error, LayoutError::Ambiguous { count: 2, .. }), "{odd}: {error:?}");
+    }
 }
 
 /// A repository that lists what it should not.

@@ -15,7 +15,7 @@ use crate::{
     limits,
     oci::{Descriptor, Digest, MANIFEST_MEDIA_TYPE},
     registry::{
-        Repository, RepositoryError, RepositoryErrorKind,
+        Repository, RepositoryError, RepositoryErrorKind, Unreadable,
         layout::{ImageLayout, ref_name},
         remote::RemoteRepository,
         tree::manifests_below,
@@ -57,12 +57,16 @@ impl Artifacts<'_> {
 
 async fn of_layout(layout: ImageLayout) -> Result<Contents, Failure> {
     let listed = layout.artifacts().map_err(RepositoryError::from)?;
+    let unreadable = layout.unreadable().map_err(RepositoryError::from)?;
     let name = layout.path().display().to_string();
     let mut contents = Contents::new(Rc::new(layout), name);
     for artifact in listed {
         let tag = ref_name(&artifact).map(ToOwned::to_owned);
         let added = contents.add(artifact.without_annotations(), tag.as_deref()).await;
         contents.note(&artifact.digest.to_string(), added);
+    }
+    for Unreadable { digest, error, .. } in unreadable {
+        contents.note(digest.as_deref().unwrap_or("a list of signatures"), Err(error));
     }
     Ok(contents)
 }

@@ -1,11 +1,11 @@
 //! Image manifests, in the one shape that artifacts and signatures have
 //! (OCI image specification 1.1, "Image Manifest").
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error as _, MapAccess, Visitor},
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -61,18 +61,19 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// An image index, also that of an image layout. Members that are not known here are kept.
+/// An image index, also that of an image layout. Members that are not known here are kept. `E` is what an entry is read
+/// as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Index {
+pub struct Index<E = Listed> {
     /// Always 2.
     pub schema_version: u32,
     /// [`INDEX_MEDIA_TYPE`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What it lists.
-    pub manifests: Vec<Listed>,
+    pub manifests: Vec<E>,
     #[serde(flatten)]
     other: Members,
 }
@@ -174,7 +175,7 @@ impl Manifest {
     }
 }
 
-impl Default for Index {
+impl<E> Default for Index<E> {
     fn default() -> Self {
         let media_type = Some(INDEX_MEDIA_TYPE.to_owned());
         Self { schema_version: 2, media_type, manifests: Vec::new(), other: Members::new() }
@@ -207,9 +208,9 @@ impl PartialEq for Member {
 impl Eq for Member {}
 
 // Not derived: what is derived for `flatten` reads all members into memory before it looks at one.
-impl<'de> Deserialize<'de> for Index {
+impl<'de, E: Deserialize<'de>> Deserialize<'de> for Index<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(IndexMembers)
+        deserializer.deserialize_map(IndexMembers(PhantomData))
     }
 }
 
@@ -219,17 +220,18 @@ impl<'de> Deserialize<'de> for Listed {
     }
 }
 
-struct IndexMembers;
+struct IndexMembers<E>(PhantomData<E>);
 
-impl<'de> Visitor<'de> for IndexMembers {
-    type Value = Index;
+impl<'de, E: Deserialize<'de>> Visitor<'de> for IndexMembers<E> {
+    type Value = Index<E>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an image index")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Index, A::Error> {
-        let (mut schema_version, mut media_type, mut manifests) = (None, None, None);
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Index<E>, A::Error> {
+        let (mut schema_version, mut media_type) = (None, None);
+        let mut manifests: Option<Entries<E>> = None;
         let mut other = Members::new();
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
@@ -243,9 +245,40 @@ impl<'de> Visitor<'de> for IndexMembers {
             schema_version: schema_version
                 .ok_or_else(|| A::Error::missing_field("schemaVersion"))?,
             media_type: media_type.flatten(),
-            manifests: manifests.ok_or_else(|| A::Error::missing_field("manifests"))?,
+            manifests: manifests.ok_or_else(|| A::Error::missing_field("manifests"))?.0,
             other,
         })
+    }
+}
+
+/// As many entries as are looked at.
+struct Entries<E>(Vec<E>);
+
+impl<'de, E: Deserialize<'de>> Deserialize<'de> for Entries<E> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<E>(PhantomData<E>);
+
+impl<'de, E: Deserialize<'de>> Visitor<'de> for EntriesVisitor<E> {
+    type Value = Entries<E>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of descriptors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Entries<E>, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_element()? {
+            if entries.len() == limits::INDEX_MANIFESTS {
+                let limit = limits::INDEX_MANIFESTS;
+                return Err(A::Error::custom(format!("more than {limit} manifests")));
+            }
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
     }
 }
 
@@ -277,7 +310,8 @@ impl<'de> Visitor<'de> for ListedMembers {
             digest: digest.ok_or_else(|| A::Error::missing_field("digest"))?,
             size: size.ok_or_else(|| A::Error::missing_field("size"))?,
             artifact_type: artifact_type.flatten(),
-            annotations: annotations.unwrap_or_default(),
+            // Go writes `null` for a map that is not there.
+            annotations: annotations.flatten().unwrap_or_default(),
         };
         Ok(Listed { descriptor, other })
     }

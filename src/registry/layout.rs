@@ -15,7 +15,9 @@ use serde::Deserialize;
 pub use super::tar_layout::TarError;
 use super::{
     Content, Listing, Repository, RepositoryError, RepositoryErrorKind, RepositoryFuture,
-    Unreadable, tar_layout::TarFiles,
+    Unreadable,
+    layout_index::{LayoutIndex, OddEntry},
+    tar_layout::TarFiles,
 };
 use crate::{
     algorithm::HashAlgorithm,
@@ -23,7 +25,7 @@ use crate::{
     limits,
     oci::{
         CREATED_ANNOTATION, Descriptor, Digest, DigestError, EMPTY_CONFIG, EMPTY_MEDIA_TYPE,
-        INDEX_MEDIA_TYPE, Index, Listed, MANIFEST_MEDIA_TYPE, Manifest, THUMBPRINT_ANNOTATION,
+        INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest, THUMBPRINT_ANNOTATION,
     },
 };
 
@@ -177,7 +179,7 @@ impl ImageLayout {
         let root = root.into();
         let layout = Self { name: root.clone(), source: Source::Folder(root.clone()) };
         if !root.join(MARKER).exists() {
-            layout.write_index(&Index::default())?;
+            layout.write_index(&LayoutIndex::default())?;
             fs::write_atomic(&root.join(MARKER), MARKER_BYTES, FILE_MODE)?;
         }
         layout.checked()
@@ -246,14 +248,7 @@ impl ImageLayout {
             listed.annotations.insert(REF_NAME.to_owned(), tag.to_owned());
         }
         let mut index = self.read_index()?;
-        if tag.is_some() {
-            index.manifests.retain(|known| ref_name(&known.descriptor) != tag);
-        }
-        let is_same = |known: &Listed| known.descriptor.digest == listed.digest;
-        index.manifests.retain(|known| !is_same(known) || ref_name(&known.descriptor).is_some());
-        if tag.is_some() || !index.manifests.iter().any(is_same) {
-            index.manifests.push(listed.clone().into());
-        }
+        index.list(&listed)?;
         self.write_index(&index)
     }
 
@@ -271,33 +266,42 @@ impl ImageLayout {
     /// [`LayoutError::NotADigest`], [`LayoutError::NotFound`], [`LayoutError::Ambiguous`], or the index's error.
     pub fn resolve(&self, reference: &str) -> Result<Descriptor, LayoutError> {
         let index = self.read_index()?;
-        let not_found =
-            || LayoutError::NotFound { reference: reference.to_owned(), layout: self.name.clone() };
         let found = match reference.parse::<Digest>() {
             Ok(digest) => self.find(index, &digest),
             // A tag that looks like a digest must not stand for another one.
             Err(error) if reference.contains(':') => return Err(error.into()),
-            Err(_) => {
-                let mut tagged = index.manifests.into_iter().map(|listed| listed.descriptor);
-                let mut tagged =
-                    tagged.by_ref().filter(|listed| ref_name(listed) == Some(reference));
-                let found = tagged.next();
-                let other = |other: &Descriptor| {
-                    found.as_ref().is_some_and(|found| found.digest != other.digest)
-                };
-                let count = 1 + tagged.filter(other).count();
-                if count > 1 {
-                    let (tag, layout) = (reference.to_owned(), self.name.clone());
-                    return Err(LayoutError::Ambiguous { tag, count, layout });
-                }
-                found
-            }
+            Err(_) => self.tagged(&index, reference)?,
         };
-        found.map(|found| found.without_annotations()).ok_or_else(not_found)
+        found.map(|found| found.without_annotations()).ok_or_else(|| LayoutError::NotFound {
+            reference: reference.to_owned(),
+            layout: self.name.clone(),
+        })
+    }
+
+    fn tagged(&self, index: &LayoutIndex, tag: &str) -> Result<Option<Descriptor>, LayoutError> {
+        let (listed, odd) = index.entries();
+        let mut tagged: Vec<Descriptor> =
+            listed.into_iter().filter(|listed| ref_name(listed) == Some(tag)).collect();
+        tagged.sort_by(|one, other| one.digest.cmp(&other.digest));
+        tagged.dedup_by(|one, other| one.digest == other.digest);
+        // Another reader may take one of these for the tag's.
+        let mut odd: Vec<OddEntry> = odd.into_iter().filter(|odd| odd.may_have_tag(tag)).collect();
+        match (tagged.pop(), odd.pop(), tagged.len() + odd.len()) {
+            (found, None, 0) => Ok(found),
+            (None, Some(odd), 0) => Err(odd.error),
+            (found, last_odd, others) => {
+                let count = others + usize::from(found.is_some()) + usize::from(last_odd.is_some());
+                Err(LayoutError::Ambiguous {
+                    tag: tag.to_owned(),
+                    count,
+                    layout: self.name.clone(),
+                })
+            }
+        }
     }
 
     /// What the index lists that is not about something else, as signatures are. With their annotations, by which
-    /// [`ref_name`] tells their tags.
+    /// [`ref_name`] tells their tags. What is no descriptor is left out.
     ///
     /// # Errors
     /// The index's error.
@@ -305,9 +309,15 @@ impl ImageLayout {
         let is_artifact = |entry: &Descriptor| {
             self.manifest(entry).map_or(true, |manifest| manifest.subject.is_none())
         };
-        let mut listed = self.listed()?;
+        let (mut listed, _) = self.read_index()?.entries();
         listed.retain(is_artifact);
         Ok(listed)
+    }
+
+    /// What the index lists and is no descriptor.
+    pub(crate) fn unreadable(&self) -> Result<Vec<Unreadable>, LayoutError> {
+        let (_, odd) = self.read_index()?.entries();
+        Ok(odd.into_iter().map(Unreadable::from).collect())
     }
 
     /// The only artifact of the layout that is no signature.
@@ -318,9 +328,14 @@ impl ImageLayout {
         let mut listed = self.artifacts()?;
         listed.sort_by(|one, other| one.digest.cmp(&other.digest));
         listed.dedup_by(|one, other| one.digest == other.digest);
+        // Others may read an artifact in what is no descriptor here.
+        let unreadable = self.unreadable()?.len();
         match listed.as_slice() {
-            [artifact] => Ok(artifact.without_annotations()),
-            _ => Err(LayoutError::NotNamed { layout: self.name.clone(), count: listed.len() }),
+            [artifact] if unreadable == 0 => Ok(artifact.without_annotations()),
+            _ => {
+                let (layout, count) = (self.name.clone(), listed.len() + unreadable);
+                Err(LayoutError::NotNamed { layout, count })
+            }
         }
     }
 
@@ -353,10 +368,11 @@ impl ImageLayout {
     /// # Errors
     /// The index's error.
     pub fn list_signatures(&self, subject: &Descriptor) -> Result<Listing, LayoutError> {
+        let (manifests, odd) = self.read_index()?.entries();
         let mut listing = Listing::default();
+        listing.unreadable.extend(odd.into_iter().map(Unreadable::from));
         let mut seen = BTreeSet::new();
-        let manifests = self.listed()?.into_iter();
-        for entry in manifests.filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE) {
+        for entry in manifests.into_iter().filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE) {
             // Each is read once, however often it is listed.
             if !seen.insert((entry.digest.clone(), entry.size)) {
                 continue;
@@ -373,9 +389,7 @@ impl ImageLayout {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    listing
-                        .unreadable
-                        .push(Unreadable { descriptor: Some(entry), error: error.into() });
+                    listing.unreadable.push(Unreadable::new(&entry, error.into()));
                 }
             }
         }
@@ -390,12 +404,12 @@ impl ImageLayout {
     }
 
     /// Looks for a digest, in breadth. An index that cannot be read leads nowhere.
-    fn find(&self, index: Index, digest: &Digest) -> Option<Descriptor> {
+    fn find(&self, index: LayoutIndex, digest: &Digest) -> Option<Descriptor> {
         let mut queue = VecDeque::from([(1, index)]);
         let (mut seen, mut room) = (BTreeSet::new(), limits::INDEX_MANIFESTS);
         while let Some((depth, index)) = queue.pop_front() {
-            room = room.checked_sub(index.manifests.len())?;
-            for Listed { descriptor: listed, .. } in index.manifests {
+            room = room.checked_sub(index.len())?;
+            for listed in index.entries().0 {
                 if listed.digest == *digest {
                     return Some(listed);
                 }
@@ -429,18 +443,14 @@ impl ImageLayout {
         }
     }
 
-    fn read_index(&self) -> Result<Index, LayoutError> {
+    fn read_index(&self) -> Result<LayoutIndex, LayoutError> {
         let no_layout = || LayoutError::NoLayout(self.name.clone());
         let bytes = self.file(INDEX, limits::LAYOUT_INDEX_BYTES)?.ok_or_else(no_layout)?;
         let name = || self.name.join(INDEX).display().to_string();
         serde_json::from_slice(&bytes).map_err(|error| LayoutError::Malformed(name(), error))
     }
 
-    fn listed(&self) -> Result<Vec<Descriptor>, LayoutError> {
-        Ok(self.read_index()?.manifests.into_iter().map(|listed| listed.descriptor).collect())
-    }
-
-    fn write_index(&self, index: &Index) -> Result<(), LayoutError> {
+    fn write_index(&self, index: &LayoutIndex) -> Result<(), LayoutError> {
         let bytes = serde_json::to_vec(index)
             .map_err(|error| LayoutError::Malformed(INDEX.to_owned(), error))?;
         Ok(fs::write_atomic(&self.folder()?.join(INDEX), &bytes, FILE_MODE)?)
@@ -476,6 +486,12 @@ impl Repository for ImageLayout {
             self.push_manifest(manifest, None)
         };
         Box::pin(ready(push().map_err(|error: LayoutError| error.into())))
+    }
+}
+
+impl From<OddEntry> for Unreadable {
+    fn from(odd: OddEntry) -> Self {
+        Self { digest: Some(odd.name), error: odd.error.into() }
     }
 }
 

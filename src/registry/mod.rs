@@ -2,6 +2,7 @@
 //! [`Repository`].
 
 pub mod layout;
+mod layout_index;
 #[cfg(feature = "net")]
 pub mod remote;
 mod tar_header;
@@ -68,10 +69,18 @@ pub struct Listing {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unreadable {
-    /// What is listed; `None` for a list of signatures itself.
-    pub descriptor: Option<Descriptor>,
+    /// Its digest, as it is listed; `None` for a list of signatures itself.
+    pub digest: Option<String>,
     /// Why it cannot be read.
     pub error: RepositoryError,
+}
+
+impl Unreadable {
+    /// A manifest that a descriptor leads to.
+    #[must_use]
+    pub fn new(descriptor: &Descriptor, error: RepositoryError) -> Self {
+        Self { digest: Some(descriptor.digest.to_string()), error }
+    }
 }
 
 /// Why a repository did not do what it was asked for; its cause is the repository's own error.

@@ -105,7 +105,7 @@ struct Seen {
 #[serde(deny_unknown_fields)]
 struct ListingWire {
     signatures: Vec<Descriptor>,
-    unreadable: Vec<(Option<Descriptor>, Failure)>,
+    unreadable: Vec<(Option<String>, Failure)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -292,7 +292,7 @@ impl Repository for RecordingRepository<'_> {
             let wire = ListingWire {
                 signatures: listing.signatures.clone(),
                 unreadable: unreadable
-                    .map(|one| (one.descriptor.clone(), Failure::new(&one.error)))
+                    .map(|one| (one.digest.clone(), Failure::new(&one.error)))
                     .collect(),
             };
             self.remember(|seen| seen.listing = Some(wire));
@@ -398,7 +398,7 @@ impl Repository for RecordedRepository {
             listing.unreadable.extend(
                 wire.unreadable
                     .into_iter()
-                    .map(|(descriptor, failure)| Unreadable { descriptor, error: failure.error() }),
+                    .map(|(digest, failure)| Unreadable { digest, error: failure.error() }),
             );
         }
         Box::pin(ready(Ok(listing)))

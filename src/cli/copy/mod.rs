@@ -194,7 +194,7 @@ impl Copy<'_> {
                 }
                 Err(error) if may_be_read_later(&error) => return Err(error.into()),
                 Err(error) => {
-                    self.leave_out(Unreadable { descriptor: Some(signature), error });
+                    self.leave_out(Unreadable::new(&signature, error));
                 }
             }
         }

@@ -66,8 +66,8 @@ struct Row {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UnreadableRow {
-    /// `None` for a list of signatures.
-    manifest: Option<Digest>,
+    /// Its digest, as it is listed; `None` for a list of signatures.
+    manifest: Option<String>,
     error: String,
 }
 
@@ -104,8 +104,8 @@ impl Row {
 
 impl UnreadableRow {
     pub(super) fn new(unreadable: Unreadable) -> Self {
-        let manifest = unreadable.descriptor.map(|listed| listed.digest);
-        Self { manifest, error: Failure::from(unreadable.error).one_line() }
+        let Unreadable { digest, error, .. } = unreadable;
+        Self { manifest: digest, error: Failure::from(error).one_line() }
     }
 }
 

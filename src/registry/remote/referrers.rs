@@ -108,8 +108,7 @@ impl RemoteRepository {
             } else if listing.unreadable.is_empty() {
                 // One stands for all of them.
                 let error = self.too_many("referrers of no type", limits::OPENED_REFERRERS);
-                let descriptor = Some(candidate.listed);
-                listing.unreadable.push(Unreadable { descriptor, error: error.into() });
+                listing.unreadable.push(Unreadable::new(&candidate.listed, error.into()));
             }
         }
         // In the registry's order, whichever is read first.
@@ -125,7 +124,7 @@ impl RemoteRepository {
         listing.signatures.extend(unopened);
         // Where there are signatures, another list would only be one more.
         if listing.signatures.is_empty() {
-            let unread = unread.map(|error| Unreadable { descriptor: None, error: error.into() });
+            let unread = unread.map(|error| Unreadable { digest: None, error: error.into() });
             listing.unreadable.extend(unread);
         }
         Ok(listing)
@@ -186,10 +185,7 @@ impl RemoteRepository {
             }),
             // The next ones would not be read either.
             Err(error) if error.ends_it() => Err(error),
-            Err(error) => {
-                let descriptor = Some(listed);
-                Ok(Found::Unreadable(Unreadable { descriptor, error: error.into() }))
-            }
+            Err(error) => Ok(Found::Unreadable(Unreadable::new(&listed, error.into()))),
         }
     }
 
