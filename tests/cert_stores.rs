@@ -216,6 +216,19 @@ fn links_in_a_store_are_refused_and_can_be_taken_away() {
     assert!(shown.stderr.contains("root.pem is a symbolic link"), "{}", shown.stderr);
     let problems = &home.json("list")["problems"];
     assert!(problems[0]["problem"].as_str().unwrap().contains("is a symbolic link"), "{problems}");
+    // Links that stay within the folder, as a mounted ConfigMap has them.
+    let version = home.stores("x509/ca/mounted/..2026_11_23");
+    fs::create_dir_all(&version).unwrap();
+    fs::copy(&outside, version.join("root.pem")).unwrap();
+    fs::create_dir(home.stores("x509/ca/mounted/sub.pem")).unwrap();
+    symlink("..2026_11_23/root.pem", home.stores("x509/ca/mounted/root.pem")).unwrap();
+    home.run("show --type ca --store mounted root.pem").expect_status(5);
+    home.run("show --type ca --store mounted root.pem --follow-symlinks").expect_status(0);
+    let followed = home.json("list --store mounted --follow-symlinks");
+    assert_eq!(followed["certificates"].as_array().unwrap().len(), 1, "{followed}");
+    let folder = followed["problems"][0]["problem"].as_str().unwrap();
+    assert!(folder.ends_with("sub.pem is passed over: it is a folder"), "{folder}");
+    fs::remove_dir_all(home.stores("x509/ca/mounted")).unwrap();
     home.run("delete --type ca --store acme root.pem --yes").expect_status(0);
     assert!(outside.exists() && home.files().is_empty());
 

@@ -102,6 +102,13 @@ fn explain_tells_the_statement_and_what_it_asks_for() {
     let root = pki.chain.certificates().last().unwrap().clone();
     fs::write(store.join("root.pem"), to_pem(&CertificateChain::from_ordered(vec![root]).unwrap()))
         .unwrap();
+    std::os::unix::fs::symlink("root.pem", store.join("link.pem")).unwrap();
+    let linked = explain("registry.example:5000/acme/app", 0).stdout;
+    assert!(linked.contains("link.pem is a symbolic link"), "{linked}");
+    let words = ["explain", "registry.example:5000/acme/app", "--follow-symlinks"];
+    let followed = home.run(&words).expect_status(0).stdout;
+    assert!(!followed.contains("problem: "), "{followed}");
+    fs::remove_file(store.join("link.pem")).unwrap();
     for reference in
         ["registry.example:5000/acme/app:1.0", "registry.example:5000/acme/app@sha256:00"]
     {

@@ -136,6 +136,39 @@ fn links_are_refused() {
 }
 
 #[test]
+fn links_above_a_store_are_refused_too() {
+    for place in ["x509", "x509/ca"] {
+        let folder = Folder::new();
+        folder.write("root.pem", pem(folder.root_certificate()).as_bytes());
+        assert!(folder.read("ca:acme").is_ok());
+        let outside = TempDir::new().unwrap();
+        fs::rename(folder.root.path().join(place), outside.path().join("moved")).unwrap();
+        symlink(outside.path().join("moved"), folder.root.path().join(place)).unwrap();
+        let told = format!("{place} is a symbolic link, which trust stores must not hold");
+        assert!(folder.refusal().contains(&told), "{}", folder.refusal());
+        let store = DirectoryTrustStore::new(folder.root.path()).follow_links();
+        let error = store.read([&named("ca:acme")]).unwrap_err().to_string();
+        assert!(error.ends_with("out of the trust store"), "{error}");
+    }
+    // Where the folder of all stores is, is for whoever names it.
+    let folder = Folder::new();
+    folder.write("root.pem", pem(folder.root_certificate()).as_bytes());
+    let other = TempDir::new().unwrap();
+    symlink(folder.root.path(), other.path().join("truststore")).unwrap();
+    let store = DirectoryTrustStore::new(other.path().join("truststore"));
+    assert!(store.read([&named("ca:acme")]).is_ok());
+}
+
+#[test]
+fn a_pipe_in_a_store_is_not_waited_for() {
+    let folder = Folder::new();
+    folder.write("root.pem", pem(folder.root_certificate()).as_bytes());
+    let made = std::process::Command::new("mkfifo").arg(folder.store().join("p.pem")).status();
+    assert!(made.unwrap().success());
+    assert!(folder.refusal().contains("p.pem is not a regular file"), "{}", folder.refusal());
+}
+
+#[test]
 fn links_of_a_mounted_configuration_are_followed_where_that_is_asked_for() {
     let folder = Folder::new();
     let version = folder.store().join("..2026_11_23");

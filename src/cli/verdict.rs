@@ -95,7 +95,7 @@ impl StoreArgs {
         Ok(certificates)
     }
 
-    fn stores(&self, folder: PathBuf) -> DirectoryTrustStore {
+    pub(super) fn stores(&self, folder: PathBuf) -> DirectoryTrustStore {
         let stores = DirectoryTrustStore::new(folder);
         if self.follow_symlinks { stores.follow_links() } else { stores }
     }

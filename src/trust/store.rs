@@ -220,7 +220,7 @@ impl DirectoryTrustStore {
         if path.is_dir() || !Self::is_read(path) {
             return Ok(None);
         }
-        let bytes = fs::read_bounded(path, limits::CERTIFICATE_FILE_BYTES)?;
+        let bytes = fs::read_regular(path, limits::CERTIFICATE_FILE_BYTES)?;
         Self::parse(kind, path, &bytes).map(Some)
     }
 
@@ -254,23 +254,34 @@ impl DirectoryTrustStore {
         Ok(certificates)
     }
 
-    /// Refuses a link, or one that leads out of the trust store.
+    /// Refuses a link, or one that leads out of the trust store: also above a store, and not above the folder of all.
     pub(crate) fn check_link(&self, path: &Path) -> Result<(), StoreError> {
-        let io_error = |source| StoreError::Io { path: path.to_owned(), source };
-        if !std_fs::symlink_metadata(path).map_err(io_error)?.file_type().is_symlink() {
-            return Ok(());
-        }
+        let Some(link) = self.first_link(path)? else { return Ok(()) };
         if !self.follows_links {
-            return Err(StoreError::Link(path.to_owned()));
+            return Err(StoreError::Link(link));
         }
-        let (target, root) = (
-            std_fs::canonicalize(path).map_err(io_error)?,
-            std_fs::canonicalize(&self.root).map_err(io_error)?,
-        );
-        if target.starts_with(root) {
+        let canonical = |path: &Path| {
+            std_fs::canonicalize(path)
+                .map_err(|source| StoreError::Io { path: path.to_owned(), source })
+        };
+        let target = canonical(path)?;
+        if target.starts_with(canonical(&self.root)?) {
             return Ok(());
         }
         Err(StoreError::LinkOutside { path: path.to_owned(), target })
+    }
+
+    fn first_link(&self, path: &Path) -> Result<Option<PathBuf>, StoreError> {
+        let below = path.ancestors().take_while(|path| *path != self.root);
+        let mut below: Vec<&Path> = below.collect();
+        below.reverse();
+        for path in below {
+            let io_error = |source| StoreError::Io { path: path.to_owned(), source };
+            if std_fs::symlink_metadata(path).map_err(io_error)?.file_type().is_symlink() {
+                return Ok(Some(path.to_owned()));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::anchor::{self, Anchor, StoreArgs};
+use super::anchor::{self, Anchor, NamedStoreArgs};
 use crate::{
     cli::{
         Outcome,
@@ -28,7 +28,7 @@ const MODE: u32 = 0o644;
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    store: StoreArgs,
+    store: NamedStoreArgs,
     /// Certificate files, PEM or DER, ending in .pem, .crt or .cer
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,

@@ -17,7 +17,7 @@ use crate::{
 
 /// A trust store.
 #[derive(Debug, clap::Args)]
-pub(super) struct StoreArgs {
+pub(super) struct NamedStoreArgs {
     /// What the store is for
     #[arg(long = "type", short = 't', value_enum, value_name = "TYPE")]
     kind: Kind,
@@ -63,7 +63,7 @@ pub(super) enum Validity {
     NotYetValid,
 }
 
-impl StoreArgs {
+impl NamedStoreArgs {
     /// The store, once its name is one.
     pub(super) fn store(&self) -> Result<TrustStore, Failure> {
         TrustStore::new(self.kind.into(), &self.name)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::anchor::{self, StoreArgs};
+use super::anchor::{self, NamedStoreArgs};
 use crate::{
     cli::{Outcome, failure::Failure, output},
     config::Directories,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    store: StoreArgs,
+    store: NamedStoreArgs,
     /// Name of the file in the store
     #[arg(required_unless_present = "all")]
     file: Option<PathBuf>,

@@ -16,6 +16,7 @@ use crate::{
         args::OutputArgs,
         failure::{Exit, Failure},
         output::{self, Table},
+        verdict::StoreArgs,
     },
     config::{self, Directories},
     trust::{DirectoryTrustStore, TrustStore},
@@ -30,6 +31,8 @@ pub(in crate::cli) struct Args {
     /// Stores of this name only
     #[arg(long, short, value_name = "NAME")]
     store: Option<String>,
+    #[command(flatten)]
+    links: StoreArgs,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 }
@@ -51,7 +54,7 @@ struct Problem {
 
 impl Args {
     pub(super) fn run(&self) -> Outcome {
-        let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
+        let stores = self.links.stores(Directories::from_environment()?.trust_stores());
         let mut listing =
             Listing { certificates: Vec::new(), problems: Vec::new(), at: config::now() };
         for kind in Kind::value_variants() {
@@ -96,7 +99,10 @@ impl Listing {
                         .map(|certificate| Anchor::of(certificate, store, &path, self.at));
                     self.certificates.extend(rows);
                 }
-                Ok(None) => self.add_problem(&path, PassedOver(path.clone())),
+                Ok(None) if path.is_dir() => {
+                    self.add_problem(&path, PassedOver::Folder(path.clone()));
+                }
+                Ok(None) => self.add_problem(&path, PassedOver::File(path.clone())),
                 Err(error) => self.add_problem(&path, error),
             }
         }
@@ -109,8 +115,12 @@ impl Listing {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is passed over: only files ending in .pem, .crt or .cer are read")]
-struct PassedOver(PathBuf);
+enum PassedOver {
+    #[error("{0} is passed over: only files ending in .pem, .crt or .cer are read")]
+    File(PathBuf),
+    #[error("{0} is passed over: it is a folder")]
+    Folder(PathBuf),
+}
 
 /// What stands in the folder of a type, by name; nothing where there is no folder.
 pub(in crate::cli) fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {

@@ -4,25 +4,27 @@ use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 
-use super::anchor::{self, Anchor, StoreArgs};
+use super::anchor::{self, Anchor, NamedStoreArgs};
 use crate::{
     cli::{
         Outcome,
         args::OutputArgs,
         failure::{Exit, Failure},
         output,
+        verdict::StoreArgs,
     },
     config::{self, Directories},
-    trust::DirectoryTrustStore,
 };
 
 /// Show every certificate of a file in a trust store.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    store: StoreArgs,
+    store: NamedStoreArgs,
     /// Name of the file in the store
     file: PathBuf,
+    #[command(flatten)]
+    links: StoreArgs,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 }
@@ -35,7 +37,7 @@ struct Report {
 impl Args {
     pub(super) fn run(&self) -> Outcome {
         let store = self.store.store()?;
-        let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
+        let stores = self.links.stores(Directories::from_environment()?.trust_stores());
         let path = anchor::path_in(&stores, &store, &self.file)?;
         let read = stores.read_entry(store.kind, &path).map_err(anchor::unusable)?;
         let Some(certificates) = read else {

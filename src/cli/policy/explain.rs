@@ -10,6 +10,7 @@ use crate::{
         args::OutputArgs,
         failure::{Exit, Failure},
         output,
+        verdict::StoreArgs,
     },
     config::Directories,
     trust::{
@@ -23,6 +24,8 @@ use crate::{
 pub(in crate::cli) struct Args {
     /// A repository or an artifact in it: registry.example/team/app, with a tag, a digest or neither
     reference: String,
+    #[command(flatten)]
+    stores: StoreArgs,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArgs,
 }
@@ -70,7 +73,7 @@ impl Args {
             );
             return Err(Failure::message(Exit::NotConfigured, message));
         };
-        let stores = DirectoryTrustStore::new(Directories::from_environment()?.trust_stores());
+        let stores = self.stores.stores(Directories::from_environment()?.trust_stores());
         let (level, requirements) = match &found.statement.verification {
             Verification::Skip => ("skip", None),
             Verification::Verify(asked) => {
