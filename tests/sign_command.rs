@@ -278,6 +278,35 @@ fn a_changed_file_or_signature_is_rejected_and_a_missing_one_is_not_found() {
 }
 
 #[test]
+fn what_was_signed_makes_no_line_of_a_report() {
+    let setup = Setup::new();
+    setup.write("tool", b"content");
+    let forged = "build=7\nverified: forged\n├── x";
+    setup.run(&["blob", "sign", "tool", "-m", forged]).expect_status(0);
+    let shown = "build=7\\u{a}verified: forged\\u{a}├── x";
+    let verified = setup.run(&["blob", "verify", "tool", "-s", "tool.jws.sig"]).expect_status(0);
+    let told = format!("\n  user metadata: {shown}");
+    assert!(verified.stdout.contains(&told), "{}", verified.stdout);
+    let inspected = setup.run(&["blob", "inspect", "tool.jws.sig"]).expect_status(0).stdout;
+    assert!(inspected.contains(&shown.replacen('=', ": ", 1)), "{inspected}");
+    let other = setup.run(&["blob", "verify", "tool", "-s", "tool.jws.sig", "-m", "a=b\nc"]);
+    let rejected = other.expect_status(3).stdout;
+    for text in [verified.stdout, inspected, rejected] {
+        let forged = |line: &str| line.starts_with("verified: forged") || line.starts_with("├── x");
+        assert!(!text.lines().any(forged), "{text}");
+    }
+    // What an entry of a tar is called.
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Fifo);
+    header.set_size(0);
+    tar.append_data(&mut header, "x\nverified: forged", &b""[..]).unwrap();
+    setup.write("evil.tar", &tar.into_inner().unwrap());
+    let refused = setup.run(&["inspect", "--oci-layout", "evil.tar:v1"]).expect_status(3).stderr;
+    assert!(!refused.contains("\nverified: "), "{refused}");
+}
+
+#[test]
 fn the_extension_of_a_signature_decides_how_it_is_read() {
     let setup = Setup::new();
     setup.write("tool", b"content");

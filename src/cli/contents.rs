@@ -20,6 +20,7 @@ use crate::{
         remote::RemoteRepository,
         tree::manifests_below,
     },
+    text::within_line,
 };
 
 /// What a reference without a tag or a digest names.
@@ -127,7 +128,8 @@ impl Contents {
     fn note(&mut self, what: &str, added: Result<(), RepositoryError>) {
         match added {
             Err(error) if error.kind() != RepositoryErrorKind::NotFound => {
-                self.problems.push(format!("{what}: {}", Failure::from(error).one_line()));
+                let why = Failure::from(error).one_line();
+                self.problems.push(format!("{}: {why}", within_line(what)));
             }
             _ => {}
         }

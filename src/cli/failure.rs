@@ -16,6 +16,7 @@ use crate::{
     pki::PkiError,
     registry::RepositoryError,
     sign::SignError,
+    text::within_line,
     timestamp::authority::{AuthorityError, AuthorityErrorKind},
     x509::BundleError,
 };
@@ -139,7 +140,7 @@ impl Failure {
             let _ = writeln!(text, "  caused by: {cause}");
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(text, "\nhint: {hint}");
+            let _ = writeln!(text, "\nhint: {}", within_line(hint));
         }
         text
     }
@@ -159,9 +160,10 @@ impl Failure {
         json!({"error": {"message": message, "causes": causes, "hint": self.hint, "exitCode": exit}})
     }
 
-    /// Each level once: a transparent error says what its source says.
+    /// Each level once: a transparent error says what its source says. Each is one line, whatever it quotes.
     fn causes(&self) -> Vec<String> {
-        let mut causes: Vec<String> = self.error.chain().map(ToString::to_string).collect();
+        let mut causes: Vec<String> =
+            self.error.chain().map(|error| within_line(&error.to_string())).collect();
         causes.dedup();
         causes
     }

@@ -11,7 +11,7 @@ use std::{
 use serde::Serialize;
 
 use super::failure::{Exit, Failure};
-use crate::{limits, text::is_invisible};
+use crate::{limits, text::within_line};
 
 /// The format of what a command that reads prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -64,7 +64,8 @@ pub(super) struct Table<const N: usize> {
 }
 
 impl<const N: usize> Table<N> {
-    pub(super) const fn new(header: [&'static str; N], rows: Vec<[String; N]>) -> Self {
+    pub(super) fn new(header: [&'static str; N], rows: Vec<[String; N]>) -> Self {
+        let rows = rows.into_iter().map(|cells| cells.map(|cell| within_line(&cell))).collect();
         Self { header, rows }
     }
 }
@@ -143,17 +144,9 @@ pub(super) fn ask(question: &str) -> Result<String, Failure> {
 }
 
 /// A terminal must not be steered by names that servers, signatures and files bring along, nor a reader be
-/// misled by them. Our own texts have no control characters but line feeds.
+/// misled by them. Whoever puts such a name into a text of several lines has escaped its line feeds already.
 fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c != '\n' && (c.is_control() || is_invisible(c)) {
-            printable.extend(c.escape_unicode());
-        } else {
-            printable.push(c);
-        }
-    }
-    printable
+    text.split('\n').map(within_line).collect::<Vec<_>>().join("\n")
 }
 
 /// How far long work has come: one line on a terminal, nothing elsewhere.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::within_line;
+
 /// A line, and what stands below it.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -10,12 +12,13 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(line: impl Into<String>) -> Self {
-        Self { line: line.into(), below: Vec::new() }
+    /// Names and values may be others': none of them makes a line of its own.
+    pub(super) fn new(line: impl AsRef<str>) -> Self {
+        Self { line: within_line(line.as_ref()), below: Vec::new() }
     }
 
     /// Adds a line below this one.
-    pub(super) fn add(&mut self, line: impl Into<String>) {
+    pub(super) fn add(&mut self, line: impl AsRef<str>) {
         self.push(Self::new(line));
     }
 

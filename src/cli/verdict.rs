@@ -19,6 +19,7 @@ use crate::{
     envelope::Envelope,
     registry::{RepositoryError, RepositoryErrorKind},
     revocation::Evidence,
+    text::within_line,
     trust::{DirectoryTrustStore, Statement, StoreType, TrustAnchors, TrustStore},
     verify::{
         Accepted, AcceptedArtifact, Outcome, Record, Refusal, RefusedSignature, SignatureSource,
@@ -380,7 +381,7 @@ impl fmt::Display for Report {
             write!(f, ", as of {}", self.at)?;
         }
         for (name, value) in self.user_metadata.iter().flatten() {
-            write!(f, "\n  user metadata: {name}={value}")?;
+            write!(f, "\n  user metadata: {}", within_line(&format!("{name}={value}")))?;
         }
         match self.signatures.last().and_then(|row| row.outcome.as_ref()) {
             Some(outcome) => Sources(outcome).fmt(f),

@@ -9,6 +9,7 @@ use super::{CheckError, evaluate::SKIPPED};
 use crate::{
     envelope::SignedContent,
     revocation::CertificateRevocation,
+    text,
     timestamp::Timestamp,
     trust::{Action, RevocationAction, Statement, Verification},
     x509::{Certificate, Name, Rfc3339},
@@ -339,7 +340,8 @@ fn in_one_line(error: &CheckError) -> String {
         cause = error.source();
     }
     levels.dedup();
-    levels.join(": ")
+    // It quotes what others wrote: URLs of evidence, names, messages of servers.
+    text::within_line(&levels.join(": "))
 }
 
 fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

@@ -408,3 +408,28 @@ fn a_verdict_as_of_another_time_says_so_and_needs_evidence_of_that_time() {
     let before = desk.verify(&["--offline", "--at", &rfc3339(last_week)]).expect_status(3);
     assert!(before.stdout.contains("authentic timestamp failed: "), "{}", before.stdout);
 }
+
+#[test]
+fn what_evidence_says_makes_no_line_of_a_report() {
+    let desk = both();
+    desk.run(&["revocation", "fetch", "chain.pem", "--to", "evidence.json"]).expect_status(0);
+    let mut document: Value =
+        serde_json::from_slice(&fs::read(desk.path("evidence.json")).unwrap()).unwrap();
+    let forged = "x\nverified: forged\r\u{2028}";
+    let answer = document["ocsp"][0].as_object_mut().unwrap();
+    answer.remove("der");
+    answer.insert("failure".to_owned(), json!({"kind": "unreadable", "message": forged}));
+    let mut elsewhere = document["ocsp"][0].clone();
+    elsewhere["url"] = forged.into();
+    document["ocsp"].as_array_mut().unwrap().push(elsewhere);
+    desk.write("evidence.json", document.to_string().as_bytes());
+    let verified = desk.verify(&["--offline", "--evidence", "evidence.json"]);
+    assert_ne!(verified.status, Some(0));
+    assert!(
+        verified.stdout.contains("x\\u{a}verified: forged\\u{d}\\u{2028}"),
+        "{}",
+        verified.stdout
+    );
+    assert!(!verified.stdout.contains("\nverified: "), "{}", verified.stdout);
+    assert!(verified.stdout.contains("\nrejected: "), "{}", verified.stdout);
+}

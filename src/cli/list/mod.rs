@@ -19,6 +19,7 @@ use super::{
 use crate::{
     oci::{CREATED_ANNOTATION, Descriptor, Digest, SIGNATURE_MEDIA_TYPE, thumbprints},
     registry::{Listing, Unreadable},
+    text::within_line,
 };
 
 /// List the signatures of an artifact. None of them is verified.
@@ -112,7 +113,9 @@ impl UnreadableRow {
 impl fmt::Display for UnreadableRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.manifest {
-            Some(manifest) => write!(f, "manifest {manifest} cannot be read: {}", self.error),
+            Some(manifest) => {
+                write!(f, "manifest {} cannot be read: {}", within_line(manifest), self.error)
+            }
             None => write!(f, "a list of signatures cannot be read: {}", self.error),
         }
     }
