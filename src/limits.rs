@@ -266,6 +266,10 @@ pub const CATALOG_PAGES: usize = 10_000;
 /// Bytes of a page of a catalog. Some registries give all names in one.
 pub const CATALOG_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Trusted identities of one statement. Each is held against each other for whether they overlap; real statements have
+/// one to some dozens.
+pub const TRUSTED_IDENTITIES: usize = 1_000;
+
 /// Files in one trust store; real ones hold one to some hundred roots.
 pub const TRUST_STORE_FILES: usize = 4096;
 

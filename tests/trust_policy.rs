@@ -261,6 +261,13 @@ fn every_constraint_has_its_error_with_statement_and_path() {
             ),
             at(".trustedIdentities[1]", "identities \"x509.subject: C=US, ST=WA, O=A\" and "),
         ),
+        (
+            with(
+                "trustedIdentities",
+                (0..1001).map(|i| json!(format!("x509.subject: C=US, ST=WA, O={i}"))).collect(),
+            ),
+            at(".trustedIdentities", "list of 1001 identities is over the limit of 1000"),
+        ),
     ];
     for (document, told) in cases {
         let problems = oci(&document);

@@ -240,6 +240,9 @@ pub enum Constraint {
          '.', '_' and '-'"
     )]
     BadTrustStore(String),
+    /// More identities than are held against each other.
+    #[error("list of {0} identities is over the limit of {limit}", limit = limits::TRUSTED_IDENTITIES)]
+    TooManyIdentities(usize),
     /// `*` beside others.
     #[error("\"*\" stands for all, so nothing can stand beside it")]
     WildcardWithOthers,

@@ -299,6 +299,10 @@ impl Reader {
         members: &Map<String, Value>,
     ) -> Option<TrustedIdentities> {
         let texts = self.texts(path, members, "trustedIdentities")?;
+        if texts.len() > limits::TRUSTED_IDENTITIES {
+            let constraint = Constraint::TooManyIdentities(texts.len());
+            return self.none(&format!("{path}.trustedIdentities"), constraint);
+        }
         if let Some((place, _)) = texts.iter().find(|(_, text)| text == "*") {
             if texts.len() > 1 {
                 return self.none(place, Constraint::WildcardWithOthers);
