@@ -71,6 +71,12 @@ pub const INDEX_DEPTH: usize = 4;
 /// Manifests that are looked at for one digest in a layout's indexes.
 pub const INDEX_MANIFESTS: usize = 100_000;
 
+/// Characters that are told of the digest of an entry which is no descriptor. The longest real digest has 135.
+pub const ODD_DIGEST_CHARS: usize = 160;
+
+/// Artifacts of a layout that a hint names.
+pub const NAMED_ARTIFACTS: usize = 10;
+
 /// Bytes of the small files of a layout in a tar, which are held in memory.
 pub const LAYOUT_TAR_BYTES: usize = 256 * 1024 * 1024;
 

@@ -100,5 +100,5 @@ fn containerd_is_told_to_pull_what_is_signed_and_nothing_else() {
     let unknown = ask("local/unknown:v1", &quickstart.digest, "layout").expect_status(1);
     assert!(unknown.stdout.contains("no statement of the trust policy"), "{}", unknown.stdout);
     let missing = ask("local/quickstart:v1", &quickstart.digest, "nothing").expect_status(1);
-    assert!(missing.stdout.contains("is not an image layout"), "{}", missing.stdout);
+    assert!(missing.stdout.contains("there is no image layout"), "{}", missing.stdout);
 }

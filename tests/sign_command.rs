@@ -201,6 +201,60 @@ fn a_tar_on_standard_input_is_read_and_not_written() {
 }
 
 #[test]
+fn a_layout_that_cannot_be_used_is_told_with_what_to_do() {
+    let setup = Setup::new();
+    let list = |reference: &str, status| {
+        setup.run(&["list", "--oci-layout", reference]).expect_status(status).stderr
+    };
+    let none = list("none:v1", 8);
+    assert!(none.contains("there is no image layout none: no folder and no file has"), "{none}");
+    let other = list("layout:v2", 8);
+    assert!(
+        other.contains("is not in the index of layout")
+            && other.contains("hint: there is layout:v1"),
+        "{other}"
+    );
+    setup.write("app.tar.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
+    let compressed = list("app.tar.gz:v1", 3);
+    assert!(
+        compressed.contains("hint: a compressed tar is unpacked first: gzip -d"),
+        "{compressed}"
+    );
+    let index = setup.root().join("layout/index.json");
+    let kept = fs::read(&index).unwrap();
+    fs::remove_file(&index).unwrap();
+    let no_index = list("layout:v1", 8);
+    assert!(no_index.contains("its file index.json is missing"), "{no_index}");
+    fs::write(&index, vec![b' '; 17 << 20]).unwrap();
+    let large = list("layout:v1", 3);
+    assert!(large.contains("index.json is over the limit of 16777216 bytes"), "{large}");
+    fs::remove_file(&index).unwrap();
+    fs::create_dir(&index).unwrap();
+    assert!(list("layout:v1", 3).contains("index.json is not a regular file"));
+    fs::remove_dir(&index).unwrap();
+    let text = String::from_utf8(kept).unwrap();
+    let unnamed = text.replacen("\"digest\":\"sha256:", "\"digest\":\"sha512:", 1);
+    fs::write(&index, &unnamed).unwrap();
+    assert!(list("layout", 8).contains("none of them is named"));
+    fs::write(&index, text).unwrap();
+
+    // What a shell makes of <(cat layout.tar).
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_dir_all("", setup.root().join("layout")).unwrap();
+    setup.write("layout.tar", &tar.into_inner().unwrap());
+    let words = [
+        "-c",
+        "cat layout.tar > pipe & exec \"$0\" list --oci-layout ./pipe:v1",
+        env!("CARGO_BIN_EXE_notation-kms"),
+    ];
+    let made =
+        std::process::Command::new("mkfifo").arg(setup.root().join("pipe")).status().unwrap();
+    assert!(made.success());
+    let piped = Run::new("sh").args(words).current_dir(&setup.root()).finish().expect_status(0);
+    assert!(piped.stdout.contains("./pipe@sha256:"), "{}", piped.stdout);
+}
+
+#[test]
 fn a_file_is_signed_into_a_file_beside_it_and_no_signature_is_replaced_unasked() {
     let setup = Setup::new();
     setup.write("tool", b"content");
@@ -214,7 +268,7 @@ fn a_file_is_signed_into_a_file_beside_it_and_no_signature_is_replaced_unasked()
     assert!(verified.stdout.starts_with("verified: tool, signed by CN=Quickstart signer,"));
     let other = verify(&["--media-type", "text/plain"]).expect_status(3);
     assert!(
-        other.stdout.contains("integrity failed: signature is about media type \"text/x-tool\""),
+        other.stdout.contains("integrity failed: signature is about media type \"text/x-tool\", and not \"text/plain\""),
         "{}",
         other.stdout
     );

@@ -153,6 +153,7 @@ fn exit_codes_tell_unsigned_unknown_and_not_configured_apart() {
     quickstart.change_policy(|statement| statement["registryScopes"] = json!(["local/other"]));
     let other = quickstart.verify(&[]).expect_status(5);
     assert!(other.stderr.contains("is for local/quickstart"), "{}", other.stderr);
+    assert!(other.stderr.contains("hint: add the repository to the"), "{}", other.stderr);
     quickstart.verify_as(&quickstart.digest, "not a scope", &[]).expect_status(2);
 
     let layout = Layout::new(b"unsigned");

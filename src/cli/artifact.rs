@@ -9,9 +9,11 @@ use super::{
     registry::{Registries, RegistryArgs},
 };
 use crate::{
+    limits,
     oci::{Descriptor, Digest, Reference, ReferenceError},
     registry::{
-        Content, Repository, RepositoryError, RepositoryErrorKind, layout::ImageLayout,
+        Content, Repository, RepositoryError, RepositoryErrorKind,
+        layout::{ImageLayout, LayoutError, TarError, ref_name},
         remote::RemoteRepository,
     },
 };
@@ -137,7 +139,7 @@ impl OpenArtifact {
             Some(reference) => layout.resolve(reference),
             None => layout.only_artifact(),
         };
-        let descriptor = descriptor.map_err(RepositoryError::from)?;
+        let descriptor = descriptor.map_err(|error| unresolved(&layout, error))?;
         let name = layout.path().display().to_string();
         Ok(Self { repository: Rc::new(layout), descriptor, name })
     }
@@ -199,7 +201,34 @@ pub(super) fn open_layout(reference: &str) -> Result<(ImageLayout, Option<&str>)
         STDIN | "/dev/stdin" => ImageLayout::from_tar("standard input", io::stdin().lock()),
         path => ImageLayout::open(path),
     };
-    Ok((layout.map_err(RepositoryError::from)?, wanted))
+    let layout = layout.map_err(|error| {
+        let is_no_tar = matches!(&error, LayoutError::Tar { source: TarError::Io(_), .. });
+        let failure = Failure::from(RepositoryError::from(error));
+        if is_no_tar {
+            failure.hint("a compressed tar is unpacked first: gzip -d")
+        } else {
+            failure
+        }
+    })?;
+    Ok((layout, wanted))
+}
+
+/// Names what there is in place of what was not found.
+fn unresolved(layout: &ImageLayout, error: LayoutError) -> Failure {
+    let is_hinted = matches!(error, LayoutError::NotFound { .. } | LayoutError::NotNamed { .. });
+    let failure = Failure::from(RepositoryError::from(error));
+    let artifacts = layout.artifacts().unwrap_or_default();
+    if !is_hinted || artifacts.is_empty() {
+        return failure;
+    }
+    let path = layout.path().display();
+    let name = |artifact: &Descriptor| match ref_name(artifact) {
+        Some(tag) => format!("{path}:{tag}"),
+        None => format!("{path}@{}", artifact.digest),
+    };
+    let names: Vec<String> = artifacts.iter().take(limits::NAMED_ARTIFACTS).map(name).collect();
+    let more = if artifacts.len() > names.len() { " and others" } else { "" };
+    failure.hint(format!("there is {}{more}", names.join(", ")))
 }
 
 /// Path, and tag or digest.

@@ -5,8 +5,9 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    fs::{self as std_fs, File},
     future::ready,
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -64,9 +65,15 @@ pub enum LayoutError {
         #[source]
         source: TarError,
     },
+    /// Nothing of that name.
+    #[error("there is no image layout {0}: no folder and no file has that name")]
+    NothingThere(PathBuf),
     /// No image layout of version 1.0.0.
     #[error("{0} is not an image layout: its file oci-layout is missing or of another version")]
     NoLayout(PathBuf),
+    /// An image layout that lists nothing.
+    #[error("{0} is not an image layout: its file index.json is missing")]
+    NoIndex(PathBuf),
     /// `index.json` or a manifest is not what it should be.
     #[error("{0} is not the JSON it should be")]
     Malformed(String, #[source] serde_json::Error),
@@ -144,16 +151,24 @@ pub enum LayoutError {
 }
 
 impl ImageLayout {
-    /// Opens a layout: a folder, or a tar with one in it.
+    /// Opens a layout: a folder, or a tar with one in it, which may come through a pipe.
     ///
     /// # Errors
-    /// [`LayoutError::NoLayout`], or the file's error.
+    /// [`LayoutError::NothingThere`], [`LayoutError::NoLayout`], or the file's error.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, LayoutError> {
         let name = path.into();
-        if !name.is_file() {
-            return Self { source: Source::Folder(name.clone()), name }.checked();
-        }
-        match TarFiles::open(&name) {
+        let files = match std_fs::metadata(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(LayoutError::NothingThere(name));
+            }
+            Ok(found) if found.is_file() => TarFiles::open(&name),
+            // A pipe, such as a shell makes of the output of a command.
+            Ok(found) if !found.is_dir() => {
+                File::open(&name).map_err(Into::into).and_then(TarFiles::from_reader)
+            }
+            _ => return Self { source: Source::Folder(name.clone()), name }.checked(),
+        };
+        match files {
             Ok(files) => Self { name, source: Source::Tar(files) }.checked(),
             Err(source) => Err(LayoutError::Tar { path: name, source }),
         }
@@ -444,8 +459,8 @@ impl ImageLayout {
     }
 
     fn read_index(&self) -> Result<LayoutIndex, LayoutError> {
-        let no_layout = || LayoutError::NoLayout(self.name.clone());
-        let bytes = self.file(INDEX, limits::LAYOUT_INDEX_BYTES)?.ok_or_else(no_layout)?;
+        let no_index = || LayoutError::NoIndex(self.name.clone());
+        let bytes = self.file(INDEX, limits::LAYOUT_INDEX_BYTES)?.ok_or_else(no_index)?;
         let name = || self.name.join(INDEX).display().to_string();
         serde_json::from_slice(&bytes).map_err(|error| LayoutError::Malformed(name(), error))
     }
@@ -498,13 +513,15 @@ impl From<OddEntry> for Unreadable {
 impl From<LayoutError> for RepositoryError {
     fn from(error: LayoutError) -> Self {
         let kind = match &error {
-            LayoutError::NoLayout(_)
+            LayoutError::NothingThere(_)
+            | LayoutError::NoLayout(_)
+            | LayoutError::NoIndex(_)
             | LayoutError::NotADigest(_)
             | LayoutError::NotFound { .. }
             | LayoutError::NotNamed { .. }
             | LayoutError::NoBlob { .. } => RepositoryErrorKind::NotFound,
             LayoutError::ReadOnly(_) => RepositoryErrorKind::ReadOnly,
-            LayoutError::File(_) => RepositoryErrorKind::Other,
+            LayoutError::File(FileError::Io { .. }) => RepositoryErrorKind::Other,
             _ => RepositoryErrorKind::BadContent,
         };
         Self::new(kind, error)

@@ -11,9 +11,6 @@ use crate::{
     oci::{Descriptor, Index, Listed},
 };
 
-/// Characters of an odd entry's digest that are told; the longest real one has 135.
-const DIGEST_CHARS: usize = 160;
-
 /// An index whose entries are as they are written.
 pub(super) type LayoutIndex = Index<Box<RawValue>>;
 
@@ -72,7 +69,7 @@ impl OddEntry {
         let value = json::parse(entry.get().as_bytes()).ok();
         let digest = value.as_ref().and_then(|value| value.get("digest")?.as_str());
         let name = match digest {
-            Some(digest) => digest.chars().take(DIGEST_CHARS).collect(),
+            Some(digest) => digest.chars().take(limits::ODD_DIGEST_CHARS).collect(),
             None => format!("number {} in the index", at + 1),
         };
         let error = LayoutError::Malformed(format!("entry {} of {INDEX}", at + 1), error);

@@ -47,7 +47,7 @@ pub enum CheckError {
         actual: u64,
     },
     /// An artifact of another media type was signed.
-    #[error("signature is about media type {signed:?}, and the artifact has {actual:?}")]
+    #[error("signature is about media type {signed:?}, and not {actual:?}")]
     OtherMediaType {
         /// The signed media type.
         signed: String,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::ADD_TO_A_STATEMENT;
 use crate::{
     cli::{
         Outcome,
@@ -71,7 +72,7 @@ impl Args {
                 "no statement of {} is for {repository}: every signature there is refused",
                 file.path.display()
             );
-            return Err(Failure::message(Exit::NotConfigured, message));
+            return Err(Failure::message(Exit::NotConfigured, message).hint(ADD_TO_A_STATEMENT));
         };
         let stores = self.stores.stores(Directories::from_environment()?.trust_stores());
         let (level, requirements) = match &found.statement.verification {

@@ -66,6 +66,10 @@ impl KindArgs {
     }
 }
 
+/// What to do where no statement is for a repository.
+pub(super) const ADD_TO_A_STATEMENT: &str =
+    "add the repository to the registryScopes of a statement; notation-kms policy show prints them";
+
 /// Puts a policy in force, and gives its file. Another is replaced only by force.
 fn install(
     directories: &Directories,

@@ -196,7 +196,7 @@ impl<'a> Judge<'a> {
     pub(in crate::cli) fn statement(&self, scope: &RegistryScope) -> Result<&Statement, Failure> {
         let found = self.policy.statement_for(scope).ok_or_else(|| {
             let message = format!("no statement of {} is for {scope}", self.file.path.display());
-            Failure::message(Exit::NotConfigured, message)
+            Failure::message(Exit::NotConfigured, message).hint(policy::ADD_TO_A_STATEMENT)
         })?;
         Ok(&found.statement)
     }
