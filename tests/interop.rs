@@ -47,7 +47,7 @@ fn judge(file: &str) -> Result<(), String> {
 #[test]
 fn every_envelope_gets_the_verdict_of_notation_go_or_of_a_clause() {
     let cases: Vec<Case> = read("cases.json");
-    let divergences: BTreeMap<String, Divergence> = read("divergences.json");
+    let divergences: BTreeMap<String, Divergence> = read("envelope-divergences.json");
     assert!(cases.len() > 80, "{}", cases.len());
     let mut wrong = Vec::new();
     for Case { file, expect, comment } in &cases {

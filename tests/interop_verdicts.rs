@@ -146,7 +146,7 @@ fn failed(outcome: &Outcome) -> Vec<String> {
 #[test]
 fn every_artifact_gets_the_verdict_of_notation_or_of_a_clause() {
     let cases: Vec<Case> = read("verdicts.json");
-    let divergences: BTreeMap<String, Divergence> = read("verdict-divergences.json");
+    let divergences: BTreeMap<String, Divergence> = read("divergences.json");
     assert!(cases.len() > 80, "{}", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {
@@ -183,4 +183,15 @@ fn every_artifact_gets_the_verdict_of_notation_or_of_a_clause() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert!(divergences.keys().all(|name| cases.iter().any(|case| case.base() == name)));
+}
+
+#[test]
+fn every_divergence_stands_on_the_page_on_verification() {
+    let page = include_str!("../docs/verify.md");
+    let (_, table) = page.split_once("## 8. Where this differs").unwrap();
+    let divergences: BTreeMap<String, Divergence> = read("divergences.json");
+    assert!(!divergences.is_empty());
+    for (name, Divergence { clause, .. }) in divergences {
+        assert!(table.contains(&format!(" | {clause} |")), "{name}: {clause}");
+    }
 }
