@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::layout::{INDEX, LayoutError, ref_name};
 use crate::{
-    json,
+    json, limits,
     oci::{Descriptor, Index, Listed},
 };
 
