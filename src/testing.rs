@@ -1,15 +1,29 @@
-//! Keys and certificates in memory, for tests: ours and those of programs that use this library.
+//! Keys, certificates, a repository and a source of revocation in memory, for tests: ours and those of programs that use
+//! this library. There is no clock: time is an argument of everything that asks for it.
 //!
 //! Nothing here may sign anything that matters: the keys are made on the spot and kept nowhere.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    future::ready as at_once,
+    pin::Pin,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use time::{Duration, UtcDateTime};
 
 use crate::{
-    algorithm::{KeySpec, SignatureAlgorithm},
+    algorithm::{HashAlgorithm, KeySpec, SignatureAlgorithm},
     keys::{KeyFuture, SigningKey, file::FileKey},
+    oci::{Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest},
     pki::{CertificateTemplate, Extension, Issuer, PkiError},
+    registry::{
+        Content, Listing, Repository, RepositoryError, RepositoryErrorKind, RepositoryFuture,
+    },
+    revocation::{Evidence, RevocationSource},
     x509::{Certificate, CertificateChain, Name, PublicKey},
 };
 
@@ -146,5 +160,139 @@ impl<K: SigningKey> SigningKey for CountingKey<K> {
     ) -> KeyFuture<'a, Vec<u8>> {
         self.signatures.fetch_add(1, Ordering::Relaxed);
         self.key.sign(algorithm, digest)
+    }
+}
+
+/// A repository in memory.
+#[derive(Debug, Default)]
+pub struct TestRepository {
+    stored: Mutex<Stored>,
+}
+
+#[derive(Debug, Default)]
+struct Stored {
+    content: BTreeMap<Digest, Vec<u8>>,
+    tags: BTreeMap<String, Descriptor>,
+    /// By their subjects.
+    signatures: Vec<(Digest, Descriptor)>,
+}
+
+impl TestRepository {
+    /// One that holds nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stores a blob, and gives its descriptor.
+    pub fn push_blob(&self, media_type: &str, bytes: &[u8]) -> Descriptor {
+        let digest = Digest::of(HashAlgorithm::Sha256, bytes);
+        self.stored().content.insert(digest.clone(), bytes.to_vec());
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Descriptor::new(media_type, digest, size)
+    }
+
+    /// Stores a manifest under a tag, and gives its descriptor.
+    ///
+    /// # Panics
+    /// Never: manifests are JSON.
+    pub fn push_manifest(&self, manifest: &Manifest, tag: &str) -> Descriptor {
+        let descriptor = self.push(manifest);
+        self.stored().tags.insert(tag.to_owned(), descriptor.clone());
+        descriptor
+    }
+
+    #[expect(clippy::expect_used, reason = "this module is for tests")]
+    fn push(&self, manifest: &Manifest) -> Descriptor {
+        let bytes = serde_json::to_vec(manifest).expect("a manifest is JSON");
+        self.push_blob(MANIFEST_MEDIA_TYPE, &bytes)
+    }
+
+    fn stored(&self) -> MutexGuard<'_, Stored> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Repository for TestRepository {
+    fn resolve<'a>(&'a self, reference: &'a str) -> RepositoryFuture<'a, Descriptor> {
+        let found = self.stored().tags.get(reference).cloned();
+        let missing = || format!("there is no tag {reference:?}");
+        Box::pin(at_once(found.ok_or_else(|| not_found(missing()))))
+    }
+
+    fn read<'a>(
+        &'a self,
+        descriptor: &'a Descriptor,
+        _content: Content,
+    ) -> RepositoryFuture<'a, Vec<u8>> {
+        let is_whole =
+            |bytes: &Vec<u8>| u64::try_from(bytes.len()).is_ok_and(|size| size == descriptor.size);
+        let found = self.stored().content.get(&descriptor.digest).cloned().filter(is_whole);
+        let missing =
+            || format!("there is no content {} of {} bytes", descriptor.digest, descriptor.size);
+        Box::pin(at_once(found.ok_or_else(|| not_found(missing()))))
+    }
+
+    fn signatures<'a>(&'a self, subject: &'a Descriptor) -> RepositoryFuture<'a, Listing> {
+        let mut listing = Listing::default();
+        let stored = self.stored();
+        let of_subject = stored.signatures.iter().filter(|(about, _)| *about == subject.digest);
+        listing.signatures.extend(of_subject.map(|(_, signature)| signature.clone()));
+        Box::pin(at_once(Ok(listing)))
+    }
+
+    fn push_signature<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+        envelope: &'a [u8],
+    ) -> RepositoryFuture<'a, Descriptor> {
+        let media_type = manifest.envelope().map_or("", |(format, _)| format.media_type());
+        self.push_blob(EMPTY_MEDIA_TYPE, EMPTY_CONFIG);
+        self.push_blob(media_type, envelope);
+        let mut listed = self.push(manifest);
+        let pushed = listed.clone();
+        listed.annotations.clone_from(&manifest.annotations);
+        if let Some(subject) = &manifest.subject {
+            self.stored().signatures.push((subject.digest.clone(), listed));
+        }
+        Box::pin(at_once(Ok(pushed)))
+    }
+}
+
+fn not_found(message: String) -> RepositoryError {
+    RepositoryError::new(RepositoryErrorKind::NotFound, message)
+}
+
+/// A source of revocation that knows some evidence, and counts how often it is asked.
+#[derive(Debug)]
+pub struct TestRevocationSource {
+    evidence: Evidence,
+    asked: AtomicUsize,
+}
+
+impl TestRevocationSource {
+    /// One that knows this.
+    #[must_use]
+    pub const fn new(evidence: Evidence) -> Self {
+        Self { evidence, asked: AtomicUsize::new(0) }
+    }
+
+    /// How many chains it was asked about.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl RevocationSource for TestRevocationSource {
+    fn collect<'a>(
+        &'a self,
+        _chain: &'a CertificateChain,
+        evidence: &'a mut Evidence,
+        _at: UtcDateTime,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        evidence.merge(self.evidence.clone());
+        Box::pin(at_once(()))
     }
 }

@@ -5,16 +5,27 @@ use notation_sdk::{
     Envelope, EnvelopeFormat, Payload, SignRequest, SignedAttributes, SigningScheme,
     algorithm::{HashAlgorithm, KeySpec},
     envelope::{AttributeValue, ExtendedAttribute},
-    oci::{Descriptor, Digest},
+    oci::{Descriptor, Digest, Manifest},
     pki::{CertificateTemplate, Extension},
-    revocation::Evidence,
+    registry::{Content, Repository as _},
+    revocation::{CrlEvidence, Evidence},
     sign_envelope,
-    testing::{TestPki, name, ready, set_extension, validity},
+    testing::{
+        TestPki, TestRepository, TestRevocationSource, name, ready, set_extension, validity,
+    },
     trust::{OciPolicy, Statement, TrustAnchors},
-    verify::{Accepted, Artifact, Check, CheckVerdict, Rejected, evaluate},
+    verify::{
+        Accepted, Artifact, Check, CheckVerdict, Rejected, Revocation, Verifier, VerifyError,
+        evaluate,
+    },
 };
 use serde_json::{Value, json};
 use time::{Duration, UtcDateTime, macros::utc_datetime};
+
+use crate::support::{
+    der::{distribution_point, sequence},
+    revocation::TestCrl,
+};
 
 const NOW: UtcDateTime = utc_datetime!(2026-11-23 12:00:00);
 const IDENTITY: &str = "x509.subject: C=US, ST=WA, O=Test, CN=leaf";
@@ -187,17 +198,67 @@ fn every_level_does_with_every_check_what_the_table_says() {
 
 #[test]
 fn every_override_holds() {
-    for (level, action, expected) in [("strict", "log", "logged"), ("audit", "enforce", "enforced")]
-    {
-        for (check, name, scene) in failing() {
-            let scene = scene.level(json!({"level": level, "override": {name: action}}));
-            assert!(scene.verdicts().contains(&(check, expected)), "{level}, {name}: {action}");
+    for level in ["strict", "permissive", "audit"] {
+        for (action, expected) in [("log", "logged"), ("enforce", "enforced")] {
+            for (check, name, scene) in failing() {
+                let scene = scene.level(json!({"level": level, "override": {name: action}}));
+                assert!(scene.verdicts().contains(&(check, expected)), "{level}, {name}: {action}");
+                assert_eq!(scene.evaluate().is_ok(), action == "log", "{level}, {name}: {action}");
+            }
         }
+        let (_, _, revocable) = failing().into_iter().last().unwrap();
+        let skipped = revocable.level(json!({"level": level, "override": {"revocation": "skip"}}));
+        assert!(skipped.verdicts().contains(&(Check::Revocation, "skipped")), "{level}");
+        assert!(matches!(skipped.evaluate(), Ok(Accepted::Verified(_))), "{level}");
     }
-    let (_, _, revocable) = failing().into_iter().last().unwrap();
-    let skipped = revocable.level(json!({"level": "strict", "override": {"revocation": "skip"}}));
-    assert!(skipped.verdicts().contains(&(Check::Revocation, "skipped")));
-    assert!(matches!(skipped.evaluate(), Ok(Accepted::Verified(_))));
+}
+
+#[test]
+fn an_artifact_in_memory_is_verified_by_what_a_source_knows() {
+    let url = "http://crl.example/ca.crl";
+    let mut leaf = CertificateTemplate::code_signing(name("leaf"), validity(NOW));
+    set_extension(
+        &mut leaf,
+        Extension::new(
+            CRL_DISTRIBUTION_POINTS,
+            false,
+            &sequence(&[distribution_point(&[url], &[])]),
+        ),
+    );
+    let scene = Scene::with(TestPki::with_templates(KeySpec::Ec256, NOW, |_| {}, leaf).unwrap());
+    let repository = TestRepository::new();
+    let layer = repository.push_blob("text/plain", b"content");
+    let artifact = repository.push_manifest(&Manifest::artifact("test/thing", layer), "v1");
+    let statement = scene.statement();
+    let verify = |source: &TestRevocationSource| {
+        let revocation = Revocation::Fetch(source);
+        let verifier = Verifier::new(&statement, &scene.anchors, revocation, NOW);
+        let resolved = ready(repository.resolve("v1")).unwrap();
+        assert_eq!(resolved, artifact);
+        ready(verifier.verify(&repository, &resolved))
+    };
+    let ignorant = TestRevocationSource::new(Evidence::new());
+    assert!(matches!(verify(&ignorant), Err(VerifyError::Unsigned(_))));
+    assert_eq!(ignorant.asked(), 0);
+
+    let payload = Payload::new(artifact.clone()).to_json();
+    let request = SignRequest::new(EnvelopeFormat::Jws, &payload, scene.attributes.clone());
+    let envelope = ready(sign_envelope(&scene.pki.leaf_key, &scene.pki.chain, &request)).unwrap();
+    let made = "2026-11-23T12:00:00Z";
+    let manifest =
+        Manifest::signature(&artifact, EnvelopeFormat::Jws, &envelope, &scene.pki.chain, made);
+    ready(repository.push_signature(&manifest, &envelope)).unwrap();
+    assert!(matches!(verify(&ignorant), Err(VerifyError::Rejected(_))));
+    assert_eq!(ignorant.asked(), 1);
+    let mut evidence = Evidence::new();
+    let crl = TestCrl::new(&scene.pki.chain.certificates()[1], NOW).sign(&scene.pki.issuing_key);
+    evidence.crls.push(CrlEvidence::new(url, NOW, Ok(crl)));
+    let verified = verify(&TestRevocationSource::new(evidence)).unwrap();
+    assert!(matches!(verified.accepted, Accepted::Verified(_)), "{verified:?}");
+    assert!(ready(repository.resolve("v2")).is_err());
+    let mut other = artifact.clone();
+    other.size += 1;
+    assert!(ready(repository.read(&other, Content::Manifest)).is_err());
 }
 
 #[test]
