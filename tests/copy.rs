@@ -199,7 +199,7 @@ fn no_more_signatures_are_copied_than_are_looked_at() {
     let bound = ["--scope", Quickstart::SCOPE, "--max-signatures", "2"];
     let copied = quickstart.run(&[&words[..], &bound].concat()).expect_status(0);
     assert!(
-        copied.stderr.contains("1 signatures are not looked at: --max-signatures is 2"),
+        copied.stderr.contains("signatures that are not looked at: 1, as --max-signatures is 2"),
         "{}",
         copied.stderr
     );

@@ -428,13 +428,13 @@ fn a_flood_of_referrers_is_bounded_and_hides_nothing() {
                     (
                         "verify+--max-signatures+3 v1",
                         3,
-                        "9997 signatures are not looked at: --max-signatures is 3",
+                        "signatures that are not looked at: 9997, as --max-signatures is 3",
                     ),
                     ("verify+--max-signatures+3 v1", 3, "hint: --max-signatures 10000 looks"),
                     (
                         "list+--max-signatures+3 v1",
                         0,
-                        "9997 signatures are not looked at: --max-signatures is 3",
+                        "signatures that are not looked at: 9997, as --max-signatures is 3",
                     ),
                 ],
             },

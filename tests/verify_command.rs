@@ -205,7 +205,9 @@ fn changed_blobs_are_refused_and_hide_no_good_signature() {
     assert_eq!(verified["signatures"].as_array().unwrap().len(), 2, "{verified:#}");
     let limited = quickstart.verify(&["--max-signatures", "1"]).expect_status(3);
     assert!(
-        limited.stderr.contains("warning: 1 signatures are not looked at: --max-signatures is 1"),
+        limited
+            .stderr
+            .contains("warning: signatures that are not looked at: 1, as --max-signatures is 1"),
         "{}",
         limited.stderr
     );

@@ -65,7 +65,7 @@ impl MaxSignatures {
         if untried > 0 {
             let most = self.get();
             output::note(&format!(
-                "warning: {untried} signatures are not looked at: --max-signatures is {most}"
+                "warning: signatures that are not looked at: {untried}, as --max-signatures is {most}"
             ));
         }
     }
