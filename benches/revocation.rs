@@ -110,7 +110,7 @@ fn warm_cache() {
     cache.keep_ocsp(OCSP_URL, &ocsp_request(leaf, issuing, None), &response);
     let mut options = FetchOptions::default();
     options.cache = Some(cache);
-    let fetcher = Fetcher::new(options, || NOW).expect("a client");
+    let fetcher = Fetcher::new(options, || NOW);
     let (with, without) = (Scene::new(&with), Scene::new(&without));
     let (with, without) = (|| with.verify(&fetcher), || without.verify(&fetcher));
     let (mut kept, mut plain) = (Vec::new(), Vec::new());

@@ -4,17 +4,35 @@ use std::{
     error::Error,
     io, iter,
     net::{Ipv4Addr, Ipv6Addr},
+    sync::OnceLock,
     time::Duration,
 };
 
-use reqwest::{ClientBuilder, Url, redirect, retry};
+use reqwest::{Client, ClientBuilder, Url, redirect, retry};
 use serde::Deserialize;
 
 use crate::{crypto, limits, text};
 
+/// A client that is built when it is first needed: that takes longer than to verify a signature.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LazyClient(OnceLock<Client>);
+
+impl LazyClient {
+    pub(crate) fn get(
+        &self,
+        builder: impl FnOnce() -> ClientBuilder,
+    ) -> Result<&Client, reqwest::Error> {
+        if let Some(client) = self.0.get() {
+            return Ok(client);
+        }
+        let client = builder().build()?;
+        Ok(self.0.get_or_init(|| client))
+    }
+}
+
 /// A client that follows no redirects, does not try again, and takes no compressed bytes.
 pub(crate) fn builder(user_agent: &str, connect_timeout: Duration) -> ClientBuilder {
-    reqwest::Client::builder()
+    Client::builder()
         .user_agent(user_agent)
         .connect_timeout(connect_timeout)
         .redirect(redirect::Policy::none())

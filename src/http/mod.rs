@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::{
     answer::Answer,
-    client::{backoff, builder, is_loopback, is_tls, said, shown},
+    client::{LazyClient, backoff, builder, is_loopback, is_tls, said, shown},
     transport::{Method, Request, Upload, is_allowed},
 };
 use self::{auth::Authority, transport::Transport};

@@ -1,6 +1,6 @@
 //! Requests: bounded, timed and tried again, and redirected without credentials.
 
-use std::{fs::File, io, path::Path, sync::OnceLock, time::Duration};
+use std::{fs::File, io, path::Path, time::Duration};
 
 use reqwest::{
     Body, Certificate, ClientBuilder, Identity, RequestBuilder, Response, Url,
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::{
-    Answer, HttpError, Settings, backoff,
+    Answer, HttpError, LazyClient, Settings, backoff,
     body::{Buffer, FileBody, Sink, Spool},
     builder, is_loopback, is_tls, said, shown,
 };
@@ -23,12 +23,12 @@ pub(super) struct Transport {
     roots: Vec<Certificate>,
     /// With the client certificate, if there is one: for the server only.
     identified: Option<reqwest::Client>,
-    /// Reads the system's root certificates, and is made when it is needed.
-    tls: OnceLock<reqwest::Client>,
+    /// Reads the system's root certificates.
+    tls: LazyClient,
     /// For this machine, without TLS. A proxy would carry what is sent away from here in the clear.
-    here: reqwest::Client,
+    here: LazyClient,
     /// For others without TLS, where they may be asked so.
-    plain: Option<reqwest::Client>,
+    plain: LazyClient,
     /// A server may show what it was sent, and no text repeats this.
     secret: Option<Zeroizing<String>>,
 }
@@ -123,24 +123,21 @@ impl Transport {
             roots.extend(certificates);
         }
         let identity = settings.identity.take();
-        let built = |builder: ClientBuilder| builder.build().map_err(|error| setup(server, error));
-        let plain = || builder(&settings.user_agent, settings.timeout).tls_certs_only([]);
-        let here = built(plain().no_proxy())?;
-        let plain = if settings.insecure { Some(built(plain())?) } else { None };
         let mut transport = Self {
             server: server.clone(),
             settings,
             roots,
             identified: None,
-            tls: OnceLock::new(),
-            here,
-            plain,
+            tls: LazyClient::default(),
+            here: LazyClient::default(),
+            plain: LazyClient::default(),
             secret,
         };
         if let Some(pem) = identity {
             let identity = Identity::from_pem(&pem)
                 .map_err(|error| HttpError::Identity { source: Box::new(error) })?;
-            transport.identified = Some(built(transport.tls_builder().identity(identity))?);
+            let client = transport.tls_builder().identity(identity).build();
+            transport.identified = Some(client.map_err(|error| setup(server, error))?);
         }
         if server.scheme() == "https" {
             transport.tls()?;
@@ -310,10 +307,9 @@ impl Transport {
     }
 
     fn prepare(&self, sent: &Sent<'_>) -> Result<RequestBuilder, HttpError> {
-        let client = match (&self.identified, &self.plain) {
-            (_, Some(plain)) if sent.url.scheme() == "http" && !is_loopback(sent.url) => plain,
-            _ if sent.url.scheme() == "http" => &self.here,
-            (Some(client), _) if sent.identified => client,
+        let client = match &self.identified {
+            _ if sent.url.scheme() == "http" => self.plain(sent.url)?,
+            Some(client) if sent.identified => client,
             _ => self.tls()?,
         };
         let method = match sent.request.method {
@@ -342,11 +338,16 @@ impl Transport {
     }
 
     fn tls(&self) -> Result<&reqwest::Client, HttpError> {
-        if let Some(client) = self.tls.get() {
-            return Ok(client);
-        }
-        let client = self.tls_builder().build().map_err(|error| setup(&self.server, error))?;
-        Ok(self.tls.get_or_init(|| client))
+        self.tls.get(|| self.tls_builder()).map_err(|error| setup(&self.server, error))
+    }
+
+    fn plain(&self, url: &Url) -> Result<&reqwest::Client, HttpError> {
+        let plain = || builder(&self.settings.user_agent, self.settings.timeout).tls_certs_only([]);
+        let client = match self.settings.insecure && !is_loopback(url) {
+            true => self.plain.get(plain),
+            false => self.here.get(|| plain().no_proxy()),
+        };
+        client.map_err(|error| setup(&self.server, error))
     }
 
     fn tls_builder(&self) -> ClientBuilder {

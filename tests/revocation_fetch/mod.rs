@@ -27,7 +27,7 @@ fn within(timeout: Duration) -> FetchOptions {
 }
 
 fn fetcher(options: FetchOptions) -> Fetcher {
-    Fetcher::new(options, UtcDateTime::now).unwrap()
+    Fetcher::new(options, UtcDateTime::now)
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {

@@ -63,7 +63,7 @@ impl Args {
         self.to.check()?;
         let chains = self.chains()?;
         // Without the cache: what is collected for later has to be of today.
-        let fetcher = self.fetch.fetcher(None)?;
+        let fetcher = self.fetch.fetcher(None);
         let mut evidence = Evidence::new();
         for chain in &chains {
             block_on(fetcher.collect(chain, &mut evidence, config::now()))?;

@@ -14,7 +14,7 @@ use time::UtcDateTime;
 
 use super::{
     Outcome, args,
-    failure::{Exit, Failure},
+    failure::Failure,
     output::Format,
 };
 use crate::{
@@ -106,7 +106,7 @@ impl RevocationArgs {
         let source = if self.offline {
             Source::Offline(evidence)
         } else {
-            let fetcher = self.fetch.fetcher(self.cache()?)?;
+            let fetcher = self.fetch.fetcher(self.cache()?);
             Source::Fetch(Box::new(Known { evidence, fetcher }))
         };
         Ok(OpenRevocation { at: self.at, source })
@@ -121,7 +121,7 @@ impl RevocationArgs {
 }
 
 impl FetchArgs {
-    fn fetcher(&self, cache: Option<RevocationCache>) -> Result<Fetcher, Failure> {
+    fn fetcher(&self, cache: Option<RevocationCache>) -> Fetcher {
         let one = self.ocsp_timeout.max(self.crl_timeout);
         let options = FetchOptions {
             ocsp_timeout: self.ocsp_timeout,
@@ -131,7 +131,7 @@ impl FetchArgs {
             user_agent: SIGNING_AGENT.to_owned(),
             ..FetchOptions::default()
         };
-        Fetcher::new(options, config::now).map_err(|error| Failure::new(Exit::Other, error))
+        Fetcher::new(options, config::now)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::{AddressError, AddressRules};
 use crate::{
-    http::builder,
+    http::{LazyClient, builder},
     limits,
     revocation::{FetchFailure, FetchFailureKind as Kind},
 };
@@ -33,28 +33,26 @@ pub(super) enum Question<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Http {
     /// For `http`, as nearly all certificates have it.
-    plain: Client,
-    /// For `https`. Reads the system's root certificates, and is made when it is needed.
-    tls: OnceLock<Client>,
+    plain: LazyClient,
+    /// For `https`. Reads the system's root certificates.
+    tls: LazyClient,
     rules: AddressRules,
     user_agent: String,
 }
 
 impl Http {
-    pub(super) fn new(rules: AddressRules, user_agent: &str) -> Result<Self, reqwest::Error> {
-        let plain = client(&rules, user_agent).tls_certs_only([]).build()?;
-        Ok(Self { plain, tls: OnceLock::new(), rules, user_agent: user_agent.to_owned() })
+    pub(super) fn new(rules: AddressRules, user_agent: &str) -> Self {
+        let (plain, tls) = (LazyClient::default(), LazyClient::default());
+        Self { plain, tls, rules, user_agent: user_agent.to_owned() }
     }
 
     fn client(&self, url: &Url) -> Result<&Client, FetchFailure> {
-        if url.scheme() == "http" {
-            return Ok(&self.plain);
-        }
-        if let Some(client) = self.tls.get() {
-            return Ok(client);
-        }
-        let client = client(&self.rules, &self.user_agent).build().map_err(|e| explain(&e))?;
-        Ok(self.tls.get_or_init(|| client))
+        let builder = || client(&self.rules, &self.user_agent);
+        let client = match url.scheme() {
+            "http" => self.plain.get(|| builder().tls_certs_only([])),
+            _ => self.tls.get(builder),
+        };
+        client.map_err(|error| explain(&error))
     }
 
     /// Asks within a time that holds for the whole of it, redirects included.

@@ -64,11 +64,6 @@ pub struct Fetcher {
     memory: Memory,
 }
 
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-#[error("no HTTP client can be set up to ask about revocation")]
-pub struct FetchSetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
-
 impl Default for FetchOptions {
     fn default() -> Self {
         Self {
@@ -84,13 +79,10 @@ impl Default for FetchOptions {
 
 impl Fetcher {
     /// A fetcher. Nothing is asked yet.
-    ///
-    /// # Errors
-    /// [`FetchSetupError`].
-    pub fn new(options: FetchOptions, clock: fn() -> UtcDateTime) -> Result<Self, FetchSetupError> {
-        let http = Http::new(options.addresses.clone(), &options.user_agent)
-            .map_err(|error| FetchSetupError(Box::new(error)))?;
-        Ok(Self { http, options, clock, memory: Memory::default() })
+    #[must_use]
+    pub fn new(options: FetchOptions, clock: fn() -> UtcDateTime) -> Self {
+        let http = Http::new(options.addresses.clone(), &options.user_agent);
+        Self { http, options, clock, memory: Memory::default() }
     }
 
     /// What is known of a certificate that `issuer` has issued, but for files, and what can be found out.
