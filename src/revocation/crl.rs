@@ -149,6 +149,12 @@ impl<'a> Crl<'a> {
     /// # Errors
     /// [`CrlError`].
     pub fn verify(&self, issuer: &Certificate) -> Result<(), CrlError> {
+        self.check_issuer(issuer)?;
+        Ok(self.signed.verify(issuer.public_key())?)
+    }
+
+    /// All of that but the signature.
+    pub(super) fn check_issuer(&self, issuer: &Certificate) -> Result<(), CrlError> {
         if self.is_indirect() {
             return Err(CrlError::Indirect);
         }
@@ -167,7 +173,11 @@ impl<'a> Crl<'a> {
         if usage.is_some_and(|usage| !usage.has(KeyUsage::CRL_SIGN)) {
             return Err(CrlError::IssuerMayNotSign { issuer: issuer.subject().clone() });
         }
-        Ok(self.signed.verify(issuer.public_key())?)
+        Ok(())
+    }
+
+    pub(super) const fn signed(&self) -> &Signed<'a> {
+        &self.signed
     }
 
     /// Whether the issuer's name is that of the CRL.

@@ -1,8 +1,11 @@
 //! What was asked about revocation and what came back, as values: judging reads nothing else.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::OnceLock, time::Duration};
 
 use time::UtcDateTime;
+
+use super::{SignatureFault, signed::Signed};
+use crate::x509::PublicKey;
 
 /// Every answer, and everything that was tried in vain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct CrlEvidence {
     /// When it was asked for, or the file was written.
     pub fetched_at: UtcDateTime,
     /// The DER of the CRL (RFC 5280, section 5.1), base or delta.
-    pub answer: Result<Vec<u8>, FetchFailure>,
+    pub answer: Result<RevocationAnswer, FetchFailure>,
 }
 
 /// What came of asking one OCSP responder about one certificate.
@@ -45,7 +48,15 @@ pub struct OcspEvidence {
     /// large CAs sign their answers in advance, without one, so that a nonce is not for them.
     pub nonce: Option<Vec<u8>>,
     /// The DER of the `OCSPResponse` (RFC 6960, section 4.2.1).
-    pub answer: Result<Vec<u8>, FetchFailure>,
+    pub answer: Result<RevocationAnswer, FetchFailure>,
+}
+
+/// The bytes of an answer. They cannot be changed, so that a signature over them that was verified with a key need not
+/// be verified with it again: evidence is judged when it is collected, and once more for the verdict.
+#[derive(Clone)]
+pub struct RevocationAnswer {
+    der: Vec<u8>,
+    verified_by: OnceLock<PublicKey>,
 }
 
 /// Why there is no answer.
@@ -109,7 +120,12 @@ impl CrlEvidence {
         fetched_at: UtcDateTime,
         answer: Result<Vec<u8>, FetchFailure>,
     ) -> Self {
-        Self { url: url.into(), is_file: false, fetched_at, answer }
+        Self {
+            url: url.into(),
+            is_file: false,
+            fetched_at,
+            answer: answer.map(RevocationAnswer::new),
+        }
     }
 
     /// A CRL in a file, which counts for whatever certificates of its issuer it is about.
@@ -128,7 +144,51 @@ impl OcspEvidence {
         certificate: [u8; 32],
         answer: Result<Vec<u8>, FetchFailure>,
     ) -> Self {
+        let answer = answer.map(RevocationAnswer::new);
         Self { url: url.into(), fetched_at, certificate, nonce: None, answer }
+    }
+}
+
+impl RevocationAnswer {
+    /// An answer of these bytes, whose signature nobody has looked at.
+    #[must_use]
+    pub const fn new(der: Vec<u8>) -> Self {
+        Self { der, verified_by: OnceLock::new() }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Verifies what is signed in these bytes.
+    pub(super) fn verify(
+        &self,
+        signed: &Signed<'_>,
+        key: &PublicKey,
+    ) -> Result<(), SignatureFault> {
+        if self.verified_by.get() == Some(key) {
+            return Ok(());
+        }
+        signed.verify(key)?;
+        // Where another key was first, this one is tried again each time.
+        let _ = self.verified_by.set(key.clone());
+        Ok(())
+    }
+}
+
+impl PartialEq for RevocationAnswer {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for RevocationAnswer {}
+
+impl fmt::Debug for RevocationAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.der.len())
     }
 }
 

@@ -15,6 +15,7 @@ use x509_parser::pem::Pem;
 
 use super::{
     Crl, CrlError, CrlEvidence, Evidence, FetchFailure, FetchFailureKind as Kind, OcspEvidence,
+    RevocationAnswer,
 };
 use crate::{crypto, x509::Rfc3339};
 
@@ -137,9 +138,13 @@ impl<'de> Deserialize<'de> for Evidence {
 }
 
 impl Answer {
-    fn new(url: &str, fetched_at: UtcDateTime, answer: &Result<Vec<u8>, FetchFailure>) -> Self {
+    fn new(
+        url: &str,
+        fetched_at: UtcDateTime,
+        answer: &Result<RevocationAnswer, FetchFailure>,
+    ) -> Self {
         let (der, failure) = match answer {
-            Ok(der) => (Some(STANDARD.encode(der)), None),
+            Ok(answer) => (Some(STANDARD.encode(answer.as_bytes())), None),
             Err(failure) => (None, Some(Failure::new(failure))),
         };
         let fetched_at = Rfc3339(fetched_at).to_string();

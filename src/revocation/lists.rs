@@ -280,8 +280,10 @@ impl Lists<'_> {
 
     /// Reads a CRL that the certificate's issuer has signed, and that is not from the future.
     fn parse<'e>(&self, answer: &'e CrlEvidence) -> Result<Crl<'e>, AttemptError> {
-        let crl = Crl::parse(answer.answer.as_ref().map_err(Clone::clone)?)?;
-        crl.verify(self.issuer)?;
+        let answer = answer.answer.as_ref().map_err(Clone::clone)?;
+        let crl = Crl::parse(answer.as_bytes())?;
+        crl.check_issuer(self.issuer)?;
+        answer.verify(crl.signed(), self.issuer.public_key()).map_err(CrlError::from)?;
         check_begun(crl.this_update(), self.at).map_err(CrlError::from)?;
         Ok(crl)
     }
@@ -324,7 +326,7 @@ impl Lists<'_> {
         };
         let files = self.evidence.crls.iter().filter(|answer| answer.is_file);
         files.filter(move |file| match &file.answer {
-            Ok(der) => is_of_issuer(der),
+            Ok(answer) => is_of_issuer(answer.as_bytes()),
             // Whose it was is not known any more, and that it does not count is told.
             Err(_) => !delta,
         })

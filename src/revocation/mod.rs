@@ -24,7 +24,9 @@ mod source;
 
 pub use crl::Crl;
 pub use error::{CrlError, OcspError, ResponseStatus, SignatureFault, TimeFault};
-pub use evidence::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, OcspEvidence};
+pub use evidence::{
+    CrlEvidence, Evidence, FetchFailure, FetchFailureKind, OcspEvidence, RevocationAnswer,
+};
 pub use file::{CrlFileError, crls_of_file};
 pub use judge::{SigningTime, judge, judge_certificate};
 pub use ocsp::{OcspResponse, ocsp_request};

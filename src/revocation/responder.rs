@@ -4,7 +4,8 @@
 use time::UtcDateTime;
 
 use super::{
-    Attempt, Evidence, Method, OcspError, OcspEvidence, OcspResponse, RevocationStatus, Source,
+    Attempt, Evidence, Method, OcspError, OcspEvidence, OcspResponse, RevocationAnswer,
+    RevocationStatus, Source,
     entry::Entry,
     lists::Lists,
     ocsp::{ResponderId, SingleStatus},
@@ -95,10 +96,11 @@ impl Responses<'_> {
     }
 
     fn read(&self, answer: &OcspEvidence) -> Result<Finding, super::AttemptError> {
-        let response = OcspResponse::parse(answer.answer.as_ref().map_err(Clone::clone)?)?;
+        let bytes = answer.answer.as_ref().map_err(Clone::clone)?;
+        let response = OcspResponse::parse(bytes.as_bytes())?;
         response.check_nonce(answer.nonce.as_deref())?;
         let single = response.answer(self.certificate, self.issuer)?;
-        self.check_signature(&response)?;
+        self.check_signature(bytes, &response)?;
         check_begun(single.this_update, self.at).map_err(OcspError::from)?;
         check_current(single.next_update, self.at).map_err(OcspError::from)?;
         let source = Source {
@@ -112,15 +114,20 @@ impl Responses<'_> {
     }
 
     /// Shows that the issuer has signed, or a responder to whom it has delegated that.
-    fn check_signature(&self, response: &OcspResponse<'_>) -> Result<(), OcspError> {
+    fn check_signature(
+        &self,
+        bytes: &RevocationAnswer,
+        response: &OcspResponse<'_>,
+    ) -> Result<(), OcspError> {
         let mut result = Err(OcspError::UnknownResponder { responder: response.responder.text() });
         if response.responder.is(self.issuer) {
-            result = response.signed.verify(self.issuer.public_key()).map_err(OcspError::from);
+            let key = self.issuer.public_key();
+            result = bytes.verify(&response.signed, key).map_err(OcspError::from);
         }
         for certificate in response.certificates() {
             if result.is_err() && response.responder.is(&certificate) && certificate != *self.issuer
             {
-                result = self.check_delegate(response, &certificate);
+                result = self.check_delegate(bytes, response, &certificate);
             }
         }
         result
@@ -128,6 +135,7 @@ impl Responses<'_> {
 
     fn check_delegate(
         &self,
+        bytes: &RevocationAnswer,
         response: &OcspResponse<'_>,
         certificate: &Certificate,
     ) -> Result<(), OcspError> {
@@ -146,7 +154,7 @@ impl Responses<'_> {
             let (responder, at) = (responder(), self.at);
             return Err(OcspError::ResponderNotValid { responder, not_before, not_after, at });
         }
-        response.signed.verify(certificate.public_key())?;
+        bytes.verify(&response.signed, certificate.public_key())?;
         if certificate.has_ocsp_no_check() { Ok(()) } else { self.check_by_crl(certificate) }
     }
 

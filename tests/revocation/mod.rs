@@ -240,6 +240,39 @@ fn every_certificate_but_the_root_is_judged_by_its_own_issuer() {
 }
 
 #[test]
+fn a_signature_that_one_key_has_made_is_no_other_keys() {
+    for mut scene in [Scene::crl(), Scene::ocsp()] {
+        scene = if scene.leaf().ocsp_urls().unwrap().is_empty() {
+            let empty = scene.empty();
+            scene.with_crl(&empty)
+        } else {
+            let good = scene.good();
+            scene.with_answer(&good)
+        };
+        // The issuer has the same name, and another key.
+        let mut other = Scene::both();
+        for _ in 0..2 {
+            scene.assert_good();
+            other.evidence = scene.evidence.clone();
+            for response in &mut other.evidence.ocsp {
+                response.certificate = other.pki.chain.leaf().fingerprint();
+            }
+            assert!(matches!(other.status(), RevocationStatus::Unknown { .. }));
+            scene.evidence = other.evidence.clone();
+            for response in &mut scene.evidence.ocsp {
+                response.certificate = scene.pki.chain.leaf().fingerprint();
+            }
+        }
+        // What is evidence now is looked at, and not what was.
+        scene.evidence.crls.clear();
+        scene.evidence.ocsp.clear();
+        let forged = scene.empty().sign(&other.pki.issuing_key);
+        scene = scene.with_crl_answer(CRL_URL, Ok(forged));
+        assert!(matches!(scene.status(), RevocationStatus::Unknown { .. }));
+    }
+}
+
+#[test]
 fn ocsp_comes_first_and_crls_are_not_looked_at_where_it_answers() {
     let scene = Scene::both();
     let (good, revoking) = (scene.good(), scene.empty().revoke(scene.leaf(), Some(1)));

@@ -14,7 +14,9 @@ use crate::{
         output,
     },
     fs, limits,
-    revocation::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, crls_of_file},
+    revocation::{
+        CrlEvidence, Evidence, FetchFailure, FetchFailureKind, RevocationAnswer, crls_of_file,
+    },
     verify::Record,
     x509::Rfc3339,
 };
@@ -50,7 +52,7 @@ pub(super) fn read(
 fn check_age(
     url: &str,
     fetched_at: UtcDateTime,
-    answer: &mut Result<Vec<u8>, FetchFailure>,
+    answer: &mut Result<RevocationAnswer, FetchFailure>,
     max_age: Duration,
     at: UtcDateTime,
 ) {

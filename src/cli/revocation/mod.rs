@@ -12,11 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use known::Known;
 use time::UtcDateTime;
 
-use super::{
-    Outcome, args,
-    failure::Failure,
-    output::Format,
-};
+use super::{Outcome, args, failure::Failure, output::Format};
 use crate::{
     config::{self, Directories},
     limits,

@@ -215,21 +215,21 @@ impl Fetcher {
         let Some(found) = evidence.ocsp.iter().rev().find(is_it) else { return };
         let Ok(response) = &found.answer else { return };
         let request = ocsp_request(case.certificate, case.issuer, None);
-        self.memory.keep_ocsp(url, &request, response, found.fetched_at);
+        self.memory.keep_ocsp(url, &request, response.as_bytes(), found.fetched_at);
         if let Some(cache) = &self.options.cache {
-            cache.keep_ocsp(url, &request, response);
+            cache.keep_ocsp(url, &request, response.as_bytes());
         }
     }
 
     fn keep_crl(&self, url: &str, evidence: &Evidence, judged: &CertificateRevocation) {
         let answer = |url: &str| {
             let found = evidence.crls.iter().rev().find(|one| one.url == url)?;
-            Some((found.answer.as_ref().ok()?, found.fetched_at))
+            Some((found.answer.as_ref().ok()?.as_bytes(), found.fetched_at))
         };
         let Some((base, fetched_at)) = answer(url) else { return };
         let deltas = delta_urls(base);
         let delta = deltas.iter().filter(|url| relies_on(judged, url)).find_map(|url| answer(url));
-        let delta = delta.map(|(delta, _)| delta.as_slice());
+        let delta = delta.map(|(delta, _)| delta);
         if deltas.is_empty() || delta.is_some() {
             self.memory.keep_crl(url, base, delta, fetched_at);
             if let Some(cache) = &self.options.cache {
