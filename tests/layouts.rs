@@ -4,10 +4,10 @@ use std::{fs, io::Write, path::Path};
 
 use notation_sdk::{
     EnvelopeFormat, Payload, SignRequest, SignedAttributes,
-    algorithm::KeySpec,
+    algorithm::{HashAlgorithm, KeySpec},
     limits,
     oci::{
-        Descriptor, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest,
+        Descriptor, Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Manifest,
         SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION,
     },
     registry::{
@@ -435,6 +435,32 @@ fn a_manifest_that_cannot_be_read_is_told_and_may_be_a_signature() {
     assert!(tried.unreadable[0].error.to_string().contains("has 2 bytes, and its descriptor says"));
     scene.sign_later();
     accepted(scene.verify());
+}
+
+#[test]
+fn what_is_no_signature_of_the_artifact_hinders_nobody_from_calling_it_unsigned() {
+    let scene = Scene::new();
+    let path = scene.folder.path().join("index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    // Go writes null for what is not there.
+    let config = json!({"mediaType": "x", "digest": scene.artifact.digest, "size": 2});
+    let image = json!({"schemaVersion": 2, "config": config, "layers": null, "annotations": null});
+    let image = image.to_string();
+    let listed = Descriptor::new(
+        MANIFEST_MEDIA_TYPE,
+        Digest::of(HashAlgorithm::Sha256, image.as_bytes()),
+        image.len().try_into().unwrap(),
+    );
+    fs::write(scene.blob(&listed), image).unwrap();
+    index["manifests"].as_array_mut().unwrap().push(serde_json::to_value(&listed).unwrap());
+    fs::write(&path, index.to_string()).unwrap();
+    // Nor is the artifact a signature of itself.
+    fs::write(scene.blob(&scene.artifact), b"{}").unwrap();
+    let VerifyError::Unsigned(tried) = scene.verify().unwrap_err() else { panic!("rejected") };
+    assert!(tried.unreadable.is_empty(), "{:?}", tried.unreadable);
+
+    fs::write(&path, r#"{"schemaVersion": 2, "manifests": null}"#).unwrap();
+    assert!(matches!(scene.verify(), Err(VerifyError::Unsigned(_))));
 }
 
 #[test]

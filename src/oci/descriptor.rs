@@ -23,7 +23,7 @@ pub struct Descriptor {
     /// Arbitrary metadata; in a signed payload, the user metadata.
     #[serde(
         default,
-        deserialize_with = "none_or_members",
+        deserialize_with = "null_as_none",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
     pub annotations: BTreeMap<String, String>,
@@ -44,9 +44,9 @@ impl Descriptor {
     }
 }
 
-/// Go writes `null` for a map that is not there.
-fn none_or_members<'de, D: Deserializer<'de>>(
+/// Go writes `null` for a list or a map that is not there.
+pub(super) fn null_as_none<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::{Descriptor, Digest};
+use super::{Descriptor, Digest, descriptor::null_as_none};
 use crate::{
     algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, json, limits,
     x509::CertificateChain,
@@ -52,12 +52,17 @@ pub struct Manifest {
     /// The config blob.
     pub config: Descriptor,
     /// The content.
+    #[serde(deserialize_with = "null_as_none")]
     pub layers: Vec<Descriptor>,
     /// The manifest that this one is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Arbitrary metadata.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_as_none",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -256,7 +261,7 @@ struct Entries<E>(Vec<E>);
 
 impl<'de, E: Deserialize<'de>> Deserialize<'de> for Entries<E> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(EntriesVisitor(PhantomData))
+        deserializer.deserialize_option(EntriesVisitor(PhantomData))
     }
 }
 
@@ -267,6 +272,15 @@ impl<'de, E: Deserialize<'de>> Visitor<'de> for EntriesVisitor<E> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of descriptors")
+    }
+
+    /// Go writes `null` for a list that is not there.
+    fn visit_none<Error: serde::de::Error>(self) -> Result<Entries<E>, Error> {
+        Ok(Entries(Vec::new()))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Entries<E>, D::Error> {
+        deserializer.deserialize_seq(self)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Entries<E>, A::Error> {

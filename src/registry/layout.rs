@@ -387,7 +387,10 @@ impl ImageLayout {
         let mut listing = Listing::default();
         listing.unreadable.extend(odd.into_iter().map(Unreadable::from));
         let mut seen = BTreeSet::new();
-        for entry in manifests.into_iter().filter(|entry| entry.media_type == MANIFEST_MEDIA_TYPE) {
+        let may_be_one = |entry: &Descriptor| {
+            entry.media_type == MANIFEST_MEDIA_TYPE && entry.digest != subject.digest
+        };
+        for entry in manifests.into_iter().filter(may_be_one) {
             // Each is read once, however often it is listed.
             if !seen.insert((entry.digest.clone(), entry.size)) {
                 continue;
