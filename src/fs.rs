@@ -93,6 +93,9 @@ pub fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, File
 fn read_into(bytes: &mut Vec<u8>, path: &Path, limit: usize) -> Result<(), FileError> {
     let file = File::open(path).map_err(FileError::io(path, "read"))?;
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    // In one read, and not in as many as a vector takes to grow.
+    let size = file.metadata().map_or(0, |metadata| metadata.len()).min(one_more);
+    bytes.reserve(usize::try_from(size).unwrap_or(limit).saturating_add(1));
     file.take(one_more).read_to_end(bytes).map_err(FileError::io(path, "read"))?;
     if bytes.len() > limit {
         return Err(FileError::TooLarge { path: path.to_owned(), limit });

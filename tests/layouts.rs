@@ -636,7 +636,7 @@ fn a_flood_of_ten_thousand_signatures_hides_no_good_one_and_is_cut() {
         let bytes = serde_json::to_vec(&manifest).unwrap();
         let blob = Descriptor::new(
             MANIFEST_MEDIA_TYPE,
-            notation_sdk::oci::Digest::of(notation_sdk::algorithm::HashAlgorithm::Sha256, &bytes),
+            Digest::of(HashAlgorithm::Sha256, &bytes),
             size_of(&bytes),
         );
         fs::write(scene.blob(&blob), bytes).unwrap();
