@@ -62,8 +62,15 @@ impl FileError {
 /// # Errors
 /// [`FileError`].
 pub fn read_bounded(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::new();
-    read_into(&mut bytes, path, limit)?;
+    let file = File::open(path).map_err(FileError::io(path, "read"))?;
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    // In one read, and not in as many as a vector takes to grow.
+    let size = file.metadata().map_or(0, |metadata| metadata.len()).min(one_more);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(limit).saturating_add(1));
+    file.take(one_more).read_to_end(&mut bytes).map_err(FileError::io(path, "read"))?;
+    if bytes.len() > limit {
+        return Err(FileError::TooLarge { path: path.to_owned(), limit });
+    }
     Ok(bytes)
 }
 
@@ -84,23 +91,28 @@ pub fn read_regular(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
 /// # Errors
 /// [`FileError`].
 pub fn read_secret(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
-    // With room for all of it from the start: a vector that grows leaves its old bytes behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(2)));
-    read_into(&mut bytes, path, limit)?;
-    Ok(bytes)
+    let mut file = File::open(path).map_err(FileError::io(path, "read"))?;
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let size = usize::try_from(size).unwrap_or(limit).min(limit);
+    let mut bytes = read_with_room(&mut file, &[], size).map_err(FileError::io(path, "read"))?;
+    if bytes.len() > size && size < limit {
+        // A pipe has no size, and a file may grow.
+        bytes = read_with_room(&mut file, &bytes, limit).map_err(FileError::io(path, "read"))?;
+    }
+    match bytes.len() > limit {
+        true => Err(FileError::TooLarge { path: path.to_owned(), limit }),
+        false => Ok(bytes),
+    }
 }
 
-fn read_into(bytes: &mut Vec<u8>, path: &Path, limit: usize) -> Result<(), FileError> {
-    let file = File::open(path).map_err(FileError::io(path, "read"))?;
-    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    // In one read, and not in as many as a vector takes to grow.
-    let size = file.metadata().map_or(0, |metadata| metadata.len()).min(one_more);
-    bytes.reserve(usize::try_from(size).unwrap_or(limit).saturating_add(1));
-    file.take(one_more).read_to_end(bytes).map_err(FileError::io(path, "read"))?;
-    if bytes.len() > limit {
-        return Err(FileError::TooLarge { path: path.to_owned(), limit });
-    }
-    Ok(())
+/// Reads behind `begun` up to one byte more than `limit`. There is room for all of it from the start: a vector that grows
+/// leaves its old bytes behind.
+fn read_with_room(file: &mut File, begun: &[u8], limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(limit.saturating_add(2)));
+    bytes.extend_from_slice(begun);
+    let room = limit.saturating_add(1).saturating_sub(begun.len());
+    file.take(u64::try_from(room).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Writes a file beside its final place and renames it there, so that a reader sees the old file or the
@@ -366,6 +378,27 @@ fn create(path: &Path, _mode: u32) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_takes_no_more_room_than_it_has_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, b"12345678").unwrap();
+        let secret = read_secret(&path, 1 << 20).unwrap();
+        assert_eq!(secret.as_slice(), b"12345678");
+        assert!(secret.capacity() < 100);
+        assert_eq!(read_secret(&path, 8).unwrap().len(), 8);
+        assert!(matches!(read_secret(&path, 7), Err(FileError::TooLarge { limit: 7, .. })));
+        // What has no size is read all the same.
+        let sizeless = Path::new("/proc/self/cmdline");
+        if sizeless.exists() {
+            assert_eq!(
+                read_secret(sizeless, 4096).unwrap().as_slice(),
+                fs::read(sizeless).unwrap()
+            );
+            assert!(matches!(read_secret(sizeless, 3), Err(FileError::TooLarge { limit: 3, .. })));
+        }
+    }
 
     #[test]
     fn a_file_over_its_limit_is_refused_and_one_at_its_limit_is_read() {
