@@ -394,7 +394,7 @@ mod tests {
         if sizeless.exists() {
             assert_eq!(
                 read_secret(sizeless, 4096).unwrap().as_slice(),
-                fs::read(sizeless).unwrap()
+                read_bounded(sizeless, 4096).unwrap()
             );
             assert!(matches!(read_secret(sizeless, 3), Err(FileError::TooLarge { limit: 3, .. })));
         }
