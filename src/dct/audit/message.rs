@@ -1,7 +1,7 @@
 //! What is only said: texts of `echo` and the like, titles and descriptions, here-documents that are printed.
 //!
-//! A text that is written to a file or given to another program is used, and stays; so does what a shell runs
-//! inside a text.
+//! A text that is written to a file or given to another program is used, and stays; so does what is run inside a
+//! text.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use regex::Regex;
 use super::{
     kind::Kind,
     mask::{blank, here_ends, quoted},
+    said::Said,
 };
 
 /// What knows messages.
@@ -19,6 +20,8 @@ pub(super) struct Messages {
     wrapper: Regex,
     /// A command that only prints.
     says: Regex,
+    /// What is run inside what it prints.
+    said: Said,
     /// A name of such a command that says that it does more.
     runs: Regex,
     /// A command for which a text is a text, whatever becomes of its output.
@@ -47,6 +50,7 @@ impl Messages {
                 r#"^(?:\s|-\s|[@{(!]|["']|(?:run|script|command|inline|bash|sh|bat|pwsh|powershell|before_script|after_script)\s*[:=(]|alias\s+[\w.-]+=|(?:sh|bash|bat|pwsh|powershell|script|then|else|do|sudo|if|RUN|&&|\|\||-l?c|-ec?|-l?ec?|-Command)\s)+"#,
             )?,
             says: Regex::new(&format!(r#"^(?:{says})(?:[\s("']|$)"#))?,
+            said: Said::new()?,
             runs: Regex::new(r"^\w*?(?:\b|_)(?:run|do|exec|execute|eval|cmd)(?:_|\b)")?,
             looks: Regex::new(r"^(?:[ef]?grep|rg|git\s+(?:-\S+\s+)*(?:commit|tag|grep|log))\s")?,
             sets: Regex::new(r"task\.setvariable|::set-env|>>|\|\s*tee\b|\$\{\w+:?=")?,
@@ -119,7 +123,7 @@ impl Messages {
             let (before, said) = self.command(command.text);
             masked.push_str(before);
             if self.is_message(&command, said) {
-                blank_but_commands(masked, said);
+                self.said.blank(kind, masked, said);
             } else {
                 masked.push_str(said);
             }
@@ -295,40 +299,6 @@ fn is_file(after: &str) -> bool {
     !is_nowhere && target.starts_with(|c: char| c.is_alphanumeric() || "\"'$./~{".contains(c))
 }
 
-/// Blanks a message, but not what a shell runs inside.
-fn blank_but_commands(masked: &mut String, text: &str) {
-    let mut rest = text;
-    while let Some(at) = rest.find("$(").into_iter().chain(rest.find("<(")).min() {
-        let (said, inner) = rest.split_at_checked(at).unwrap_or((rest, ""));
-        blank(masked, said);
-        let end = closing(inner).unwrap_or(inner.len());
-        let (run, after) = inner.split_at_checked(end).unwrap_or((inner, ""));
-        // make's own functions only look like it.
-        let is_said = ["$(error", "$(warning", "$(info"].iter().any(|word| run.starts_with(word));
-        if is_said {
-            blank(masked, run);
-        } else {
-            masked.push_str(run);
-        }
-        rest = after;
-    }
-    blank(masked, rest);
-}
-
-/// Where the bracket of a `$(` is closed.
-fn closing(text: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth = depth.saturating_add(1),
-            ')' if depth <= 1 => return Some(at.saturating_add(1)),
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,6 +347,15 @@ mod tests {
             ("a.ps1", format!("Write-Host \"{USE}\"")),
             ("a.go", format!("\tfmt.Println(\"{USE}\")")),
             ("a.go", format!("\treturn errors.New(\"run {USE}\")")),
+            ("a.py", format!("print(\"{USE} {{}}\".format(image))")),
+            ("a.py", format!("print(\"(run `{USE}`)\", len(x))")),
+            ("a.py", format!("raise Missing(\"{USE}\")")),
+            ("a.js", format!("console.log(`{USE} ${{x}}`)")),
+            ("a.js", format!("console.log(chalk.red('{USE}'))")),
+            ("a.go", format!("log.Fatal(fmt.Sprintf(\"{USE} %s\", image))")),
+            ("a.sh", format!("echo \"run \\`{USE}\\` (see x)\"")),
+            ("a.sh", format!("echo 'run `{USE}`'")),
+            ("a.ps1", format!("Write-Host \"a`n{USE}`n\" (\"{USE}\")")),
         ];
         for (path, text) in cases {
             assert!(!is_seen(path, &text), "{path}: {text}");
@@ -409,6 +388,20 @@ mod tests {
             ("a.yml", format!("  - name: x\n    run: |\n      {USE}")),
             ("Jenkinsfile", format!("sh 'echo signing; {USE}'")),
             ("Jenkinsfile", format!("sh \"echo $x && {USE}\"")),
+            ("Jenkinsfile", format!("echo sh(script: '{USE}', returnStdout: true)")),
+            ("Jenkinsfile", format!("println \"{USE}\".execute().text")),
+            ("Jenkinsfile", format!("echo \"is ${{sh(script: '{USE}')}}\"")),
+            ("a.py", format!("print(check_output(\"{USE}\", shell=True))")),
+            ("a.py", format!("print(\"signed\", check_output([\"{USE}\"]))")),
+            ("a.js", format!("console.log(execSync('{USE}').toString());")),
+            ("a.js", format!("console.log(`is ${{execSync('{USE}')}}`);")),
+            ("a.rb", format!("puts `{USE}`")),
+            ("a.rb", format!("puts system(\"{USE}\")")),
+            ("a.go", format!("fmt.Println(exec.Command(\"sh\", \"-c\", \"{USE}\").Run())")),
+            ("a.sh", format!("echo \"`{USE}`\"")),
+            ("a.ps1", format!("Write-Host ({USE})")),
+            ("a.ps1", format!("Write-Host \"is\" (& {USE})")),
+            ("a.js", format!("console.log({USE})")),
         ];
         for (path, text) in cases {
             assert!(is_seen(path, &text), "{path}: {text}");

@@ -12,6 +12,7 @@ mod message;
 mod official;
 mod rule;
 mod rules;
+mod said;
 mod text;
 mod variable;
 

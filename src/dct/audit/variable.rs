@@ -113,7 +113,10 @@ impl Variables {
         if self.unset.is_match(before) {
             return None;
         }
-        if self.expanded.is_match(before) {
+        // `${NAME:=1}` sets it, and `$(NAME=1 command)` too.
+        let is_set = (before.ends_with("${") && (line.starts_with(":=") || line.starts_with('=')))
+            || (before.ends_with("$(") && line.starts_with('='));
+        if self.expanded.is_match(before) && !is_set {
             return Some(Use::Read);
         }
         if self.is_declared(before, line, after) {
@@ -379,6 +382,9 @@ mod tests {
             "\"TRUST\": {\n  \"type\": \"string\",\n  \"default\": \"1\"\n}",
             "variable \"TRUST\" {\n  type = string\n  default = \"1\"\n}",
             "os.environ.setdefault(\"TRUST\", \"1\")",
+            ": \"${TRUST:=1}\"",
+            ": ${TRUST=1}",
+            "\"$(TRUST=1 docker pull x)\"",
         ];
         for text in cases {
             assert_eq!(used(text), Some(Use::On), "{text}");
@@ -393,6 +399,7 @@ mod tests {
             "TRUST: \"false\"",
             "TRUST= docker pull x",
             "TRUST=''",
+            ": ${TRUST:=0}",
             "ENV TRUST 0",
             "- name: TRUST\n  value: '0'",
             "TRUST:\n  value: \"0\"",
@@ -423,6 +430,7 @@ mod tests {
         let cases = [
             "[ \"$TRUST\" = 1 ]",
             "${TRUST:-0}",
+            "${TRUST:?}",
             "if [ -z \"${TRUST+x}\" ]",
             "os.getenv(\"TRUST\")",
             "process.env.TRUST",
