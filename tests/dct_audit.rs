@@ -228,6 +228,23 @@ fn what_is_passed_over_is_told_and_what_cannot_be_read_fails() {
     audit(folder.path(), &["--rules", "."]).expect_status(2);
 }
 
+#[test]
+fn a_file_that_is_named_is_read_whatever_it_is_or_told_as_not_read() {
+    let folder = TempDir::new().unwrap();
+    for name in ["env.txt", "run.log", "x.md", "completion/docker"] {
+        write(folder.path(), name, "export DOCKER_CONTENT_TRUST=1\n");
+        let named = json(&audit(folder.path(), &[name, "-o", "json"]).expect_status(3));
+        assert_eq!(lines(&named), [format!("{name}:1: DCT001")]);
+    }
+    audit(folder.path(), &["."]).expect_status(0);
+    write(folder.path(), "a.bin", b"\0\0DOCKER_CONTENT_TRUST=1\0".as_slice());
+    let passed = audit(folder.path(), &["a.bin"]).expect_status(9);
+    assert!(passed.stderr.contains("passed over a.bin: not text"), "{passed:?}");
+    write(folder.path(), "b.bin", b"\0\0nothing\0".as_slice());
+    let passed = audit(folder.path(), &["b.bin"]).expect_status(0);
+    assert!(passed.stderr.contains("passed over b.bin: not text"), "{passed:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_that_is_named_is_refused() {

@@ -173,25 +173,13 @@ const DOCUMENTATION_NAMES: &[&str] = &[
 impl Kind {
     /// Of the file at `path`; `None`: documentation.
     pub(super) fn of(path: &str, text: &str) -> Option<Self> {
-        let mut folders = path.split(['/', '\\']);
-        if folders.any(|folder| COMPLETIONS.contains(&folder)) {
-            return None;
-        }
-        let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase();
-        if name == "cmakelists.txt" {
-            return Some(HASH);
-        }
-        let (stem, ending) = match name.rsplit_once('.') {
-            Some((stem, ending)) if !stem.is_empty() => (stem, ending),
-            _ => (name.as_str(), ""),
-        };
-        if DOCUMENTATION.contains(&ending)
-            || (ending.is_empty() && DOCUMENTATION_NAMES.contains(&stem))
-            || WORD_LISTS.iter().any(|begin| name.starts_with(begin))
-            || is_schema(&name, ending, text)
-        {
-            return None;
-        }
+        (!is_documentation(path, text)).then(|| Self::by_name(path, text))
+    }
+
+    /// Of the file at `path`, were it no documentation.
+    pub(super) fn by_name(path: &str, text: &str) -> Self {
+        let name = name_of(path);
+        let (stem, ending) = parts_of(&name);
         let by_name = match stem {
             "dockerfile" | "containerfile" => Some(DOCKERFILE),
             "jenkinsfile" => Some(PIPELINE),
@@ -199,7 +187,7 @@ impl Kind {
         };
         let by_ending = ENDINGS.iter().find(|(endings, _)| endings.contains(&ending));
         let by_ending = by_ending.map(|(_, kind)| *kind);
-        Some(by_name.or(by_ending).unwrap_or_else(|| Self::by_first_line(text)))
+        by_name.or(by_ending).unwrap_or_else(|| Self::by_first_line(text))
     }
 
     /// Of a file whose name says nothing.
@@ -212,6 +200,33 @@ impl Kind {
             _ if first.trim_start().starts_with("<?xml") => MARKUP,
             _ => HASH,
         }
+    }
+}
+
+fn is_documentation(path: &str, text: &str) -> bool {
+    let mut folders = path.split(['/', '\\']);
+    if folders.any(|folder| COMPLETIONS.contains(&folder)) {
+        return true;
+    }
+    let name = name_of(path);
+    let (stem, ending) = parts_of(&name);
+    name != "cmakelists.txt"
+        && (DOCUMENTATION.contains(&ending)
+            || (ending.is_empty() && DOCUMENTATION_NAMES.contains(&stem))
+            || WORD_LISTS.iter().any(|begin| name.starts_with(begin))
+            || is_schema(&name, ending, text))
+}
+
+/// The name of a file, in small letters.
+fn name_of(path: &str) -> String {
+    path.rsplit(['/', '\\']).next().unwrap_or(path).to_ascii_lowercase()
+}
+
+/// A name, and its ending if it has one.
+fn parts_of(name: &str) -> (&str, &str) {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() => (stem, ending),
+        _ => (name, ""),
     }
 }
 

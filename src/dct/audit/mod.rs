@@ -76,6 +76,15 @@ pub(crate) struct Finding {
     pub(crate) text: String,
 }
 
+/// How a file came to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Somebody named it, so that it is read whatever it is.
+    ByName,
+    /// It lies in a folder.
+    ByFolder,
+}
+
 /// What a file turned out to be.
 #[derive(Debug)]
 pub(crate) enum Audited {
@@ -115,12 +124,12 @@ impl Auditor {
     }
 
     /// Holds a file against the rules. Of `path`, with `/`, only names and endings count.
-    pub(crate) fn audit(&self, path: &str, bytes: &[u8]) -> Audited {
+    pub(crate) fn audit(&self, path: &str, bytes: &[u8], asked: Asked) -> Audited {
         let Some(original) = Text::decode(bytes) else {
             return Audited::Binary;
         };
         let original = original.as_str();
-        let Some(kind) = Kind::of(path, original) else {
+        let Some(kind) = kind_of(path, original, asked) else {
             return Audited::Documentation;
         };
         if !self.hints.is_match(original) && !OfficialImages::may_be_in(&kind, original) {
@@ -144,9 +153,9 @@ impl Auditor {
     }
 
     /// Whether a rule may find something in a file of which this is a part: if not, none does.
-    pub(crate) fn may_find(&self, path: &str, part: &[u8]) -> bool {
-        let part = String::from_utf8_lossy(part);
-        Kind::of(path, &part).is_some() && self.hints.is_match(&part)
+    pub(crate) fn may_find(&self, path: &str, part: &[u8], asked: Asked) -> bool {
+        let text = Text::decode(part).unwrap_or_else(|| Text::lossy(part));
+        kind_of(path, text.as_str(), asked).is_some() && self.hints.is_match(text.as_str())
     }
 
     /// The rule about an environment variable of this machine, if there is one.
@@ -245,6 +254,18 @@ fn cut(places: BTreeSet<Place>) -> (Vec<Place>, Vec<&'static Rule>) {
     (told, omitted.iter().map(|place| place.rule.0).collect())
 }
 
+fn kind_of(path: &str, text: &str, asked: Asked) -> Option<Kind> {
+    match asked {
+        Asked::ByName => Some(Kind::by_name(path, text)),
+        Asked::ByFolder => Kind::of(path, text),
+    }
+}
+
+/// Whether what begins with these bytes is text.
+pub(crate) fn is_text(start: &[u8]) -> bool {
+    Text::decode(start).is_some()
+}
+
 fn add(places: &mut BTreeSet<Place>, rule: &'static Rule, lines: &Lines<'_>, at: usize) {
     let (line, column) = lines.place(at);
     let first = Place { line, id: rule.id, column: 0, rule: Ordered(rule) };
@@ -277,7 +298,7 @@ mod tests {
 
     /// `line:rule` of each finding.
     fn found(path: &str, bytes: &[u8]) -> Vec<String> {
-        match Auditor::new().unwrap().audit(path, bytes) {
+        match Auditor::new().unwrap().audit(path, bytes, Asked::ByFolder) {
             Audited::Text { findings, .. } => {
                 findings.iter().map(|f| format!("{}:{}", f.line, f.rule.id)).collect()
             }
@@ -305,6 +326,7 @@ mod tests {
             let bytes = |unit: u16| if is_little { unit.to_le_bytes() } else { unit.to_be_bytes() };
             let encoded: Vec<u8> = units.flat_map(bytes).collect();
             assert_eq!(found("a.ps1", &encoded), ["2:DCT001"]);
+            assert_eq!(found("a.ps1", &encoded[2..]), ["2:DCT001"]);
         }
     }
 
@@ -316,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_file_with_zero_bytes_is_binary() {
-        let audited = Auditor::new().unwrap().audit("a", b"docker trust sign a\0b");
+        let audited =
+            Auditor::new().unwrap().audit("a", b"docker trust sign a\0b", Asked::ByFolder);
         assert!(matches!(audited, Audited::Binary));
     }
 
@@ -327,7 +350,8 @@ mod tests {
             "x ".repeat(500_000),
             "y ".repeat(500_000)
         );
-        let Audited::Text { findings, .. } = Auditor::new().unwrap().audit("a.sh", line.as_bytes())
+        let Audited::Text { findings, .. } =
+            Auditor::new().unwrap().audit("a.sh", line.as_bytes(), Asked::ByFolder)
         else {
             panic!()
         };
@@ -340,7 +364,7 @@ mod tests {
     fn findings_of_one_file_are_bounded_and_the_least_are_left_out() {
         let notes = "docker pull --disable-content-trust a\n".repeat(3);
         let lines = notes + &"docker trust sign a\n".repeat(limits::AUDIT_FILE_FINDINGS);
-        match Auditor::new().unwrap().audit("a.sh", lines.as_bytes()) {
+        match Auditor::new().unwrap().audit("a.sh", lines.as_bytes(), Asked::ByFolder) {
             Audited::Text { findings, omitted } => {
                 assert_eq!(findings.len(), limits::AUDIT_FILE_FINDINGS);
                 assert!(findings.iter().all(|finding| finding.rule.id == "DCT010"));

@@ -10,8 +10,7 @@ const BINARY_BYTES: usize = 8000;
 pub(super) struct Text<'a>(Cow<'a, str>);
 
 impl<'a> Text<'a> {
-    /// UTF-8 with or without a byte order mark, UTF-16 with one; bytes that are neither are replaced. `None`: not
-    /// text.
+    /// UTF-8 or UTF-16, with or without a byte order mark; bytes that are neither are replaced. `None`: not text.
     pub(super) fn decode(bytes: &'a [u8]) -> Option<Self> {
         if let Some(rest) = bytes.strip_prefix(&[0xff, 0xfe]) {
             return wide(rest, u16::from_le_bytes).map(Self);
@@ -19,11 +18,19 @@ impl<'a> Text<'a> {
         if let Some(rest) = bytes.strip_prefix(&[0xfe, 0xff]) {
             return wide(rest, u16::from_be_bytes).map(Self);
         }
+        if let Some(unit) = unit_without_mark(bytes) {
+            return wide(bytes, unit).map(Self);
+        }
         let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
         if bytes.iter().take(BINARY_BYTES).any(|byte| *byte == 0) {
             return None;
         }
-        Some(Self(String::from_utf8_lossy(bytes)))
+        Some(Self::lossy(bytes))
+    }
+
+    /// What of it is text.
+    pub(super) fn lossy(bytes: &'a [u8]) -> Self {
+        Self(String::from_utf8_lossy(bytes))
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -31,7 +38,24 @@ impl<'a> Text<'a> {
     }
 }
 
-fn wide<'a>(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'a, str>> {
+/// One unit of UTF-16.
+type Unit = fn([u8; 2]) -> u16;
+
+/// How UTF-16 without a byte order mark is read: every other byte of what is written in English is zero, and none of
+/// the rest is.
+fn unit_without_mark(bytes: &[u8]) -> Option<Unit> {
+    let start = bytes.get(..bytes.len().min(BINARY_BYTES))?;
+    let zeros = |first| start.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let are_many = even.max(odd).saturating_mul(4) >= start.len().max(1);
+    match (even, odd) {
+        (0, _) if are_many => Some(u16::from_le_bytes),
+        (_, 0) if are_many => Some(u16::from_be_bytes),
+        _ => None,
+    }
+}
+
+fn wide<'a>(bytes: &[u8], unit: Unit) -> Option<Cow<'a, str>> {
     let units = bytes.chunks_exact(2).filter_map(|pair| Some(unit(pair.try_into().ok()?)));
     let text: String =
         char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();

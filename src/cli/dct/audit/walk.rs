@@ -13,7 +13,7 @@ use ignore::WalkBuilder;
 use super::report::{PassedOver, Report, Row};
 use crate::{
     cli::failure::{Exit, Failure},
-    dct::audit::{Audited, Auditor, RULES, Rule, Severity},
+    dct::audit::{self, Asked, Audited, Auditor, RULES, Rule, Severity},
     fs::{self, FileError},
     limits,
 };
@@ -87,12 +87,12 @@ impl<'a> Walk<'a> {
         }
         for entry in self.entries(root) {
             match entry {
-                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
-                    self.file(entry.path());
-                }
                 // A root may be a link; the others are not followed.
                 Ok(entry) if entry.depth() == 0 && entry.path().is_file() => {
-                    self.file(entry.path());
+                    self.read(entry.path(), Asked::ByName);
+                }
+                Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_file()) => {
+                    self.read(entry.path(), Asked::ByFolder);
                 }
                 Ok(_) => {}
                 Err(error) => self.pass_over(&shown(root), &error.to_string(), true),
@@ -123,10 +123,14 @@ impl<'a> Walk<'a> {
 
     /// A file that is there.
     pub(super) fn file(&mut self, path: &Path) {
+        self.read(path, Asked::ByFolder);
+    }
+
+    fn read(&mut self, path: &Path, asked: Asked) {
         let name = shown(path);
         match fs::read_regular(path, limits::AUDIT_FILE_BYTES) {
-            Ok(bytes) => self.bytes(&name, &bytes),
-            Err(FileError::TooLarge { .. }) => self.too_large(path, &name),
+            Ok(bytes) => self.bytes(&name, &bytes, asked),
+            Err(FileError::TooLarge { .. }) => self.too_large(path, &name, asked),
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 self.pass_over(&name, &source.unwrap_or_else(|| error.to_string()), true);
@@ -135,12 +139,12 @@ impl<'a> Walk<'a> {
     }
 
     /// What is too large to be judged has no use in it if none of the words stands there that all uses have.
-    fn too_large(&mut self, path: &Path, name: &str) {
-        if !is_text(path) {
+    fn too_large(&mut self, path: &Path, name: &str, asked: Asked) {
+        if asked == Asked::ByFolder && !is_text(path) {
             return;
         }
         let limit = limits::AUDIT_FILE_BYTES;
-        match self.may_find(path, name) {
+        match self.may_find(path, name, asked) {
             Ok(false) => self.pass_over(name, &format!("over the limit of {limit} bytes"), false),
             Ok(true) => {
                 let reason = format!("over the limit of {limit} bytes, and a use may be in it");
@@ -150,7 +154,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn may_find(&self, path: &Path, name: &str) -> io::Result<bool> {
+    fn may_find(&self, path: &Path, name: &str, asked: Asked) -> io::Result<bool> {
         let mut file = File::open(path)?;
         let mut part = Vec::new();
         loop {
@@ -159,15 +163,20 @@ impl<'a> Walk<'a> {
             if file.by_ref().take(wanted).read_to_end(&mut part)? == 0 {
                 return Ok(false);
             }
-            if self.auditor.may_find(name, &part) {
+            if self.auditor.may_find(name, &part, asked) {
                 return Ok(true);
             }
         }
     }
 
-    fn bytes(&mut self, name: &str, bytes: &[u8]) {
-        let Audited::Text { findings, omitted } = self.auditor.audit(name, bytes) else {
-            return;
+    fn bytes(&mut self, name: &str, bytes: &[u8], asked: Asked) {
+        let (findings, omitted) = match self.auditor.audit(name, bytes, asked) {
+            Audited::Text { findings, omitted } => (findings, omitted),
+            Audited::Binary if asked == Asked::ByName => {
+                let may_find = self.auditor.may_find(name, bytes, asked);
+                return self.pass_over(name, "not text", may_find);
+            }
+            Audited::Binary | Audited::Documentation => return,
         };
         self.files = self.files.saturating_add(1);
         for finding in findings {
@@ -243,5 +252,5 @@ pub(super) fn shown(path: &Path) -> String {
 fn is_text(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
-    read.is_err() || !start.contains(&0)
+    read.is_err() || audit::is_text(&start)
 }
