@@ -34,6 +34,10 @@ pub(super) struct Messages {
     prose: Regex,
     /// The same within a line, in quotes.
     quoted_prose: Regex,
+    /// A use in a sentence: what is about it stands right before or behind.
+    sentence: Regex,
+    /// What a variable is set for.
+    command: Regex,
     /// A text that goes on in the lines below.
     block: Regex,
     /// A list of words, as spelling checkers and registries of packages have it.
@@ -44,12 +48,15 @@ const PROSE: &str = "description|displayName|display_name|summary|title|message|
 
 impl Messages {
     pub(super) fn new() -> Result<Self, regex::Error> {
+        let target = r"docker\s+trust\s+\w+|\bDOCKER_CONTENT_TRUST(?:_\w+)?";
         let says = "echo|printf|print|println|eprintln|puts|print_\\w+|log|log[._]\\w+|logger|console\\.\\w+|core\\.\\w+|[tb]\\.(?:Log|Error|Fatal|Skip)f?|read\\s+-\\w*p|:|die|fail|error|err|warn|warning|info|debug|usage|abort|bail|throw|raise|Write-(?:Host|Output|Warning|Error|Verbose|Information|Debug)|fmt\\.\\w*rint\\w*|\\$\\((?:error|warning|info)";
         Ok(Self {
             wrapper: Regex::new(
                 r#"^(?:\s|-\s|[@{(!]|["']|(?:run|script|command|inline|bash|sh|bat|pwsh|powershell|before_script|after_script)\s*[:=(]|alias\s+[\w.-]+=|(?:sh|bash|bat|pwsh|powershell|script|then|else|do|sudo|if|RUN|&&|\|\||-l?c|-ec?|-l?ec?|-Command)\s)+"#,
             )?,
-            says: Regex::new(&format!(r#"^(?:{says})(?:[\s("']|$)"#))?,
+            says: Regex::new(&format!(
+                r#"^(?:(?:{says})!?|(?:eprint|panic|trace|todo|unimplemented|unreachable|(?:log|tracing)::\w+)!)(?:[\s("']|$)"#
+            ))?,
             said: Said::new()?,
             runs: Regex::new(r"^\w*?(?:\b|_)(?:run|do|exec|execute|eval|cmd)(?:_|\b)")?,
             looks: Regex::new(r"^(?:[ef]?grep|rg|git\s+(?:-\S+\s+)*(?:commit|tag|grep|log))\s")?,
@@ -64,6 +71,10 @@ impl Messages {
             list: Regex::new(
                 r#"["'](?:\w+\.)?(?:words|userWords|ignoreWords|keywords)["']\s*:\s*\["#,
             )?,
+            sentence: Regex::new(&format!(
+                r#"\b(?:the|used|using|uses|via|by|with|of|[Ss]etting|sets|requires?|because|about)\s+({target})|({target})(?:=[^\s"']*)?\s+(?:is|was|are|has|does|must|will|would|should|cannot|to)\b"#
+            ))?,
+            command: Regex::new(r"^(?:\w*=\S*\s+)+(?:sudo\s+)?(?:docker|podman|make|\./)")?,
             block: Regex::new(&format!(
                 r#"^\s*(?:-\s+)?["']?(?:{PROSE})["']?\s*:\s*[|>][-+0-9]*\s*$"#
             ))?,
@@ -116,7 +127,7 @@ impl Messages {
     }
 
     fn line(&self, kind: &Kind, line: &str, masked: &mut String) {
-        let line = self.without_prose(kind, line);
+        let line = self.without_sentences(&self.without_prose(kind, line));
         let (before, commands) = self.command(&line);
         masked.push_str(before);
         for command in commands_of(commands) {
@@ -134,6 +145,33 @@ impl Messages {
         let is_used = command.is_piped || command.writes || self.sets.is_match(said);
         self.looks.is_match(said)
             || (self.says.is_match(said) && !self.runs.is_match(said) && !is_used)
+    }
+
+    /// Only in quotes: outside of them no words are a sentence.
+    fn without_sentences(&self, line: &str) -> String {
+        // Most lines name neither.
+        if !line.contains("docker") && !line.contains("DOCKER") {
+            return line.to_owned();
+        }
+        let mut masked = String::with_capacity(line.len());
+        let (mut quote, mut before) = (None, ' ');
+        for found in self.sentence.captures_iter(line) {
+            let Some(named) = found.get(1).or_else(|| found.get(2)) else { continue };
+            let (start, end) = (masked.len(), named.end());
+            for (at, c) in line.get(start..named.start()).unwrap_or_default().char_indices() {
+                let next = start.saturating_add(at).saturating_add(c.len_utf8());
+                quote = quoted(quote, before, c, line.get(next..).unwrap_or_default());
+                before = c;
+            }
+            masked.push_str(line.get(start..named.start()).unwrap_or_default());
+            let is_set_for = self.command.is_match(line.get(end..).unwrap_or_default());
+            match quote.is_some() && !is_set_for {
+                true => blank(&mut masked, named.as_str()),
+                false => masked.push_str(named.as_str()),
+            }
+        }
+        masked.push_str(line.get(masked.len()..).unwrap_or_default());
+        masked
     }
 
     fn without_prose(&self, kind: &Kind, line: &str) -> String {
@@ -349,6 +387,10 @@ mod tests {
             ("a.go", format!("\treturn errors.New(\"run {USE}\")")),
             ("a.py", format!("print(\"{USE} {{}}\".format(image))")),
             ("a.py", format!("print(\"(run `{USE}`)\", len(x))")),
+            ("a.rs", format!("println!(\"{USE}\");")),
+            ("a.rs", format!("tracing::info!(\"{USE}\");")),
+            ("a.sh", format!("DESC=\"We used {USE}\"")),
+            ("a.py", format!("ERR = '{USE} is gone'").replace("sign a", "sign")),
             ("a.py", format!("raise Missing(\"{USE}\")")),
             ("a.js", format!("console.log(`{USE} ${{x}}`)")),
             ("a.js", format!("console.log(chalk.red('{USE}'))")),
@@ -359,6 +401,21 @@ mod tests {
         ];
         for (path, text) in cases {
             assert!(!is_seen(path, &text), "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_setting_in_a_sentence_is_not_seen_but_where_a_command_follows() {
+        let mask = |text: &str| {
+            let kind = Kind::of("a.rs", text).unwrap();
+            Messages::new().unwrap().mask(&kind, text)
+        };
+        let name = "DOCKER_CONTENT_TRUST";
+        for text in [format!("\"stop setting {name}: x\""), format!("E = '{name}=1 is ignored'")] {
+            assert!(!mask(&text).contains(name), "{text}");
+        }
+        for text in [format!("\"with {name}=1 docker push x\""), format!("'{name}=1 make'")] {
+            assert_eq!(mask(&text), text);
         }
     }
 
@@ -402,6 +459,8 @@ mod tests {
             ("a.ps1", format!("Write-Host ({USE})")),
             ("a.ps1", format!("Write-Host \"is\" (& {USE})")),
             ("a.js", format!("console.log({USE})")),
+            ("a.sh", format!("with {USE}")),
+            ("a.sh", format!("ssh \"cd x && {USE}\"")),
         ];
         for (path, text) in cases {
             assert!(is_seen(path, &text), "{path}: {text}");

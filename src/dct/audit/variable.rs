@@ -191,6 +191,10 @@ impl Variables {
         let found = self.assigned.captures(line)?;
         let sign = found.get(1)?.as_str();
         let rest = line.get(found.get(0)?.end()..)?;
+        // It is not set here, but compose hands on what is set around it.
+        if sign == ":" && ["null", "~"].contains(&rest.trim_end_matches([',', '}', ' '])) {
+            return Some(Use::Read);
+        }
         if rest.starts_with(['=', '~', ':']) {
             return None;
         }
@@ -431,6 +435,9 @@ mod tests {
             "[ \"$TRUST\" = 1 ]",
             "${TRUST:-0}",
             "${TRUST:?}",
+            "TRUST: null",
+            "TRUST: ~",
+            "{\"TRUST\": null}",
             "if [ -z \"${TRUST+x}\" ]",
             "os.getenv(\"TRUST\")",
             "process.env.TRUST",
