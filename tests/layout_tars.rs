@@ -71,6 +71,15 @@ fn patched(tar: &mut Tar, name: &str, data: &[u8], patches: &[(usize, &[u8])]) {
     out.write_all(&vec![0; data.len().next_multiple_of(512) - data.len()]).unwrap();
 }
 
+/// An entry whose checksum, of five digits, is written in a form of one's own.
+fn summed(tar: &mut Tar, data: &[u8], form: &str) {
+    let start = tar.get_ref().len();
+    file(tar, "README", data);
+    let sum = &mut tar.get_mut()[start + 148..start + 156];
+    let digits = std::str::from_utf8(sum).unwrap().trim_matches(['\0', ' ', '0']).to_owned();
+    sum.copy_from_slice(form.replace("{}", &format!("{digits:0>5}")).as_bytes());
+}
+
 /// A whole entry, as the data of another.
 fn hidden(data: &[u8]) -> Vec<u8> {
     let mut tar = Tar::new(Vec::new());
@@ -102,9 +111,12 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
     };
     let evil = &evil;
     let no_file = "\"zz\" is neither a regular file nor a folder";
-    let form = "has a header that not every program reads alike";
+    let sum = |form: &'static str| -> Change<'_> {
+        let hidden = &hidden;
+        Box::new(move |tar| summed(tar, hidden, form))
+    };
     let second = "more than one extended header before an entry";
-    let cases: [(&str, Change<'_>); 38] = [
+    let cases: [(&str, Change<'_>); 52] = [
         // Data behind a header that has none for others: they read it as the next entry.
         (no_file, of_kind(EntryType::Directory)),
         (no_file, of_kind(EntryType::Fifo)),
@@ -180,19 +192,35 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
             }),
         ),
         (
-            "\"@LongLink\" is neither a regular file nor a folder",
+            "\"././@LongLink\" is neither a regular file nor a folder",
             Box::new(|tar| append(tar, b"././@LongLink", EntryType::GNULongLink, 2, b"x\0")),
         ),
         // Headers of forms that were never written down, or of two forms at once.
-        (form, in_header(&[(257, b"\0\0\0\0\0\0\0\0")])),
-        (form, in_header(&[(257, b"ustar\x0012")])),
-        (form, in_header(&[(257, b"ustar  \0"), (345, b"x\0")])),
-        (form, in_header(&[(257, b"ustar  \0"), (482, b"\x01")])),
-        (form, in_header(&[(345, b"x\0y")])),
-        (form, in_header(&[(508, b"tar\0")])),
-        (form, in_header(&[(124, b"\x80\0\0\x01\0\0\0\0\0\0\0\0")])),
-        (form, in_header(&[(124, b"    00000100")])),
-        (form, in_header(&[(124, b"\x30\x300\0\x31\x31\0\0\0\0\0\0")])),
+        ("field magic that", in_header(&[(257, b"ustar\x0012")])),
+        ("field magic that", in_header(&[(257, b"\0\0\0\0\0\0\0\0x")])),
+        ("field magic that", in_header(&[(257, b"\0\0\0\0\0\0\0\0"), (156, b"x")])),
+        ("field prefix that", in_header(&[(257, b"\0\0\0\0\0\0\0\0"), (345, b"x")])),
+        ("field prefix that", in_header(&[(257, b"ustar  \0"), (345, b"x\0")])),
+        ("field prefix that", in_header(&[(257, b"ustar  \0"), (482, b"\x01")])),
+        ("field prefix that", in_header(&[(345, b"x\0y")])),
+        ("field prefix that", in_header(&[(508, b"tar\0")])),
+        ("field name that", in_header(&[(0, b"foo\0x")])),
+        // Numbers that are none to some.
+        ("field size that", in_header(&[(124, b"\x80\0\0\x01\0\0\0\0\0\0\0\0")])),
+        ("field size that", in_header(&[(124, b"\x30\x300\0\x31\x31\0\0\0\0\0\0")])),
+        ("field mode that", in_header(&[(100, b"\t00644\0")])),
+        ("field uid that", in_header(&[(108, b"zzzzzzz\0")])),
+        ("field gid that", in_header(&[(116, b"+000001\0")])),
+        ("field mtime that", in_header(&[(136, b"-1\0")])),
+        ("field devmajor that", in_header(&[(329, b"0x10\0")])),
+        ("field devminor that", in_header(&[(337, b"       \0")])),
+        // Entries whose data are entries to whom the checksum is none.
+        ("field chksum that", sum("\t{}\0 ")),
+        ("field chksum that", sum("+{}\0 ")),
+        ("field chksum that", sum("\u{b}{}\0 ")),
+        ("field chksum that", sum("\u{a0}{}\0")),
+        ("field chksum that", sum("\u{85}{}\0")),
+        ("field chksum that", sum("{}\0zz")),
         // Names that are the same one to a file system.
         (
             "\"Index.JSON\" differs from a name of image layouts in case only",
@@ -214,6 +242,17 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
         let told = tar_refusal(&scene, change);
         assert!(told.contains(expected), "{expected}: {told}");
     }
+}
+
+#[test]
+fn spaces_in_front_of_a_number_are_read() {
+    let scene = Scene::new();
+    scene.sign();
+    let bytes = scene.tar(|tar| {
+        patched(tar, "foo", b"content", &[(100, b"   644\0 "), (124, b"          7\0")]);
+        summed(tar, b"content", " {} \0");
+    });
+    accepted(scene.verify_in(&ImageLayout::from_tar("stdin", bytes.as_slice()).unwrap()));
 }
 
 #[test]
@@ -277,6 +316,7 @@ fn what_tools_write_is_read() {
         run.env("HOME", out.path()).env("TMPDIR", out.path()).finish().expect_status(0);
         read("skopeo");
     }
+    tar(&["--format=v7"]);
     tar(&["--format=ustar"]);
     tarfile("USTAR_FORMAT");
     // A name that fits into no header.

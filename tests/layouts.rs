@@ -238,7 +238,7 @@ fn a_tar_that_is_hostile_is_refused_with_the_entry() {
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, "././index.json", b"{}"))),
         ("\"index.json\" is there twice", Box::new(|tar| file(tar, ".//index.json", b"{}"))),
         (
-            "\"index.json\" is neither a regular file nor a folder",
+            "\"index.json/\" is neither a regular file nor a folder",
             Box::new(|tar| file(tar, "index.json/", b"{}")),
         ),
         (

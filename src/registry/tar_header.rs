@@ -1,7 +1,7 @@
 //! The headers of tars that all programs read alike. The format grew in four directions, and where they meet, one
 //! program unpacks another file than the next one reads: all of that is refused, whatever entry it stands in.
 
-use std::io::Read;
+use std::{io::Read, ops::Range};
 
 use tar::{Entry, EntryType, GnuHeader, Header, UstarHeader};
 
@@ -23,8 +23,13 @@ const PREFIXES: [&[u8]; 9] = [
     b"LIBARCHIVE.xattr.",
     b"LIBARCHIVE.creationtime",
 ];
-/// Where a GNU header's own fields end that an entry of any type may have.
-const GNU_TIMES_END: usize = 369;
+/// Fields that the first tars did not have; GNU tar writes the numbers of devices there too.
+const MAGIC_TO_GNAME: Range<usize> = 257..329;
+const DEVMAJOR: Range<usize> = 329..337;
+const DEVMINOR: Range<usize> = 337..345;
+const PREFIX_AND_PAD: Range<usize> = 345..512;
+/// What stands behind the times in a GNU header: an entry of any type that is read here has nothing there.
+const BEHIND_GNU_TIMES: Range<usize> = 369..512;
 
 /// What stands in front of an entry and says more of it.
 #[derive(Debug, Default)]
@@ -39,17 +44,36 @@ struct Record<'a> {
     value: &'a [u8],
 }
 
-/// Shows that a header has one reading: its form, its name and its size.
+/// Shows that a header has one reading: its form, its name and its numbers.
 pub(super) fn check(header: &Header) -> Result<(), TarError> {
-    let is_plain = match (header.as_ustar(), header.as_gnu()) {
-        (Some(header), _) => is_plain_ustar(header),
-        (_, Some(gnu)) => is_plain_gnu(header, gnu),
-        (None, None) => false,
-    };
-    if is_plain && is_size(&header.as_old().size) {
-        return Ok(());
+    let old = header.as_old();
+    let fields = [
+        ("name", is_text(&old.name)),
+        ("mode", is_number(&old.mode)),
+        ("uid", is_number(&old.uid)),
+        ("gid", is_number(&old.gid)),
+        ("size", is_size(&old.size)),
+        ("mtime", is_number(&old.mtime)),
+        ("chksum", is_octal(&old.cksum)),
+        ("magic", has_known_form(header)),
+        ("devmajor", is_number(bytes_at(header, DEVMAJOR))),
+        ("devminor", is_number(bytes_at(header, DEVMINOR))),
+        ("prefix", has_plain_prefix(header)),
+    ];
+    match fields.into_iter().find(|(_, has_one_reading)| !has_one_reading) {
+        None => Ok(()),
+        Some((field, _)) => {
+            let name = String::from_utf8_lossy(&header.path_bytes()).into_owned();
+            Err(TarError::Header { name, field })
+        }
     }
-    Err(TarError::Header(String::from_utf8_lossy(&header.path_bytes()).into_owned()))
+}
+
+/// The first tars had no type for folders, but a slash at the end of their names.
+pub(super) fn is_v7_folder(header: &Header) -> bool {
+    let old = header.as_old();
+    let mut name = old.name.iter().rev().skip_while(|byte| **byte == 0);
+    old.linkflag == [0] && name.next() == Some(&b'/')
 }
 
 impl ExtendedHeader {
@@ -150,17 +174,54 @@ impl<'a> Record<'a> {
     }
 }
 
+/// ustar's, GNU's, or that of the first tars, where nothing stands in the fields that came later.
+fn has_known_form(header: &Header) -> bool {
+    let is_extension = matches!(
+        header.entry_type(),
+        EntryType::XHeader
+            | EntryType::XGlobalHeader
+            | EntryType::GNULongName
+            | EntryType::GNULongLink
+    );
+    let is_v7 = is_zero(bytes_at(header, MAGIC_TO_GNAME)) && !is_extension;
+    header.as_ustar().is_some() || header.as_gnu().is_some() || is_v7
+}
+
+fn has_plain_prefix(header: &Header) -> bool {
+    match (header.as_ustar(), header.as_gnu()) {
+        (Some(ustar), _) => has_plain_ustar_prefix(ustar),
+        (_, Some(gnu)) => has_no_prefix(header, gnu),
+        (None, None) => is_zero(bytes_at(header, PREFIX_AND_PAD)),
+    }
+}
+
 /// Its prefix is one text, and star's fields, which make it shorter, are not there.
-fn is_plain_ustar(header: &UstarHeader) -> bool {
-    let mut behind = header.prefix.iter().skip_while(|byte| **byte != 0);
-    behind.all(|byte| *byte == 0) && header.pad == [0; 12]
+fn has_plain_ustar_prefix(header: &UstarHeader) -> bool {
+    is_text(&header.prefix) && is_zero(&header.pad)
 }
 
 /// No part of it is read as the prefix of a name, and nothing says that the file has holes.
-fn is_plain_gnu(header: &Header, gnu: &GnuHeader) -> bool {
-    let is_time = |field: &[u8]| field.iter().all(|byte| *byte == 0) || is_octal(field);
-    let rest = header.as_bytes().iter().skip(GNU_TIMES_END);
-    is_time(&gnu.atime) && is_time(&gnu.ctime) && rest.copied().all(|byte| byte == 0)
+fn has_no_prefix(header: &Header, gnu: &GnuHeader) -> bool {
+    let behind = bytes_at(header, BEHIND_GNU_TIMES);
+    is_number(&gnu.atime) && is_number(&gnu.ctime) && is_zero(behind)
+}
+
+fn bytes_at(header: &Header, place: Range<usize>) -> &[u8] {
+    header.as_bytes().get(place).unwrap_or_default()
+}
+
+/// Nothing stands behind its end.
+fn is_text(field: &[u8]) -> bool {
+    field.iter().skip_while(|byte| **byte != 0).all(|byte| *byte == 0)
+}
+
+fn is_zero(field: &[u8]) -> bool {
+    field.iter().all(|byte| *byte == 0)
+}
+
+/// Octal digits, or GNU's binary form, or nothing.
+fn is_number(field: &[u8]) -> bool {
+    matches!(field, [0x80 | 0xff, ..]) || is_zero(field) || is_octal(field)
 }
 
 /// Octal digits; over 8 GiB in GNU's binary form, of as many bytes as every program reads.
@@ -168,7 +229,12 @@ fn is_size(field: &[u8; 12]) -> bool {
     matches!(field, [0x80, 0, 0, 0, 0..=0x7f, ..]) || is_octal(field)
 }
 
+/// Spaces in front are no other number to any program; tabs and signs are to some.
 fn is_octal(field: &[u8]) -> bool {
-    let digits = field.iter().take_while(|byte| (b'0'..=b'7').contains(*byte)).count();
-    digits > 0 && field.iter().skip(digits).all(|byte| matches!(byte, 0 | b' '))
+    let mut field = field.iter().copied().skip_while(|byte| *byte == b' ').peekable();
+    let has_digits = field.peek().is_some_and(|byte| (b'0'..=b'7').contains(byte));
+    has_digits
+        && field
+            .skip_while(|byte| (b'0'..=b'7').contains(byte))
+            .all(|byte| matches!(byte, 0 | b' '))
 }

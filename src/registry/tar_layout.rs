@@ -52,8 +52,13 @@ pub enum TarError {
     #[error("tar entry {0:?} is neither a regular file nor a folder")]
     NotAFile(String),
     /// A header that programs read in two ways.
-    #[error("tar entry {0:?} has a header that not every program reads alike")]
-    Header(String),
+    #[error("tar entry {name:?} has a header field {field} that not every program reads alike")]
+    Header {
+        /// The entry.
+        name: String,
+        /// The field, by the name that POSIX gives it.
+        field: &'static str,
+    },
     /// A name that some file systems take for that of a file of the layout.
     #[error("tar entry {0:?} differs from a name of image layouts in case only")]
     CaseDiffers(String),
@@ -167,16 +172,20 @@ impl TarFiles {
         name: Option<Vec<u8>>,
         length: u64,
     ) -> Result<(), TarError> {
+        let is_folder = match entry.header().entry_type() {
+            EntryType::Directory => true,
+            _ => name.is_none() && tar_header::is_v7_folder(entry.header()),
+        };
         let written = name.unwrap_or_else(|| entry.path_bytes().into_owned());
         let written = String::from_utf8_lossy(&written);
         let name = normal_name(&written)?;
         let (expected, actual) = (entry.size(), length.saturating_sub(entry.raw_file_position()));
         match entry.header().entry_type() {
-            EntryType::Directory if expected == 0 && name.is_empty() => return Ok(()),
-            EntryType::Directory if expected == 0 => return self.insert(name, TarFile::Folder),
+            _ if is_folder && expected == 0 && name.is_empty() => return Ok(()),
+            _ if is_folder && expected == 0 => return self.insert(name, TarFile::Folder),
             // Programs take a file for a folder whose name ends so.
             EntryType::Regular if !is_folder_name(&written) => {}
-            _ => return Err(TarError::NotAFile(name)),
+            _ => return Err(TarError::NotAFile(written.into_owned())),
         }
         if actual < expected {
             return Err(TarError::Truncated { name, expected, actual });
