@@ -20,6 +20,25 @@ use crate::{
     support::{command::Run, component::Component},
 };
 
+/// How compressed files begin.
+const MAGICS: [(&[u8], &str); 15] = [
+    (b"\x1f\x8b\x08\x04\0\0\0\0\0\0\xf4\x01", "gzip"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh91AY&SY", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x5d\0\0\x80\0", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x50\x2a\x4d\x18\xf8\x01\0\0", "zstd"),
+    (b"\x5f\x2a\x4d\x18\xf8\x01\0\0", "zstd"),
+    (b"\x1f\x9d\x90", "compress"),
+    (b"\x1f\xa0", "compress"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"LZIP\x01", "lzip"),
+    (b"\x89LZO\0\r\n\x1a\n", "lzop"),
+    (b"PK\x03\x04", "zip"),
+];
+
 type Tar = tar::Builder<Vec<u8>>;
 
 impl Scene {
@@ -241,6 +260,23 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
     for (expected, change) in cases {
         let told = tar_refusal(&scene, change);
         assert!(told.contains(expected), "{expected}: {told}");
+    }
+}
+
+#[test]
+fn a_tar_that_begins_as_a_compressed_file_is_refused() {
+    let scene = Scene::new();
+    scene.sign();
+    let evil = scene.evil_index();
+    for (magic, program) in MAGICS {
+        let told = tar_refusal(&scene, |tar| patched(tar, "x", &evil, &[(0, magic)]));
+        assert!(told.ends_with(&format!("tar is compressed with {program}")), "{told}");
+        // Where no program looks for it.
+        let mut tar = Tar::new(Vec::new());
+        file(&mut tar, "README", magic);
+        tar.append_dir_all(".", scene.folder.path()).unwrap();
+        let bytes = tar.into_inner().unwrap();
+        accepted(scene.verify_in(&ImageLayout::from_tar("stdin", bytes.as_slice()).unwrap()));
     }
 }
 

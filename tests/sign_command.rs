@@ -217,8 +217,24 @@ fn a_layout_that_cannot_be_used_is_told_with_what_to_do() {
     setup.write("app.tar.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
     let compressed = list("app.tar.gz:v1", 3);
     assert!(
-        compressed.contains("hint: a compressed tar is unpacked first: gzip -d"),
+        compressed.contains("tar is compressed with gzip")
+            && compressed.contains("hint: a compressed tar is unpacked first: gzip -d"),
         "{compressed}"
+    );
+    setup.write("text.tar", &[b'x'; 1024]);
+    let text = list("text.tar:v1", 3);
+    assert!(text.contains("tar cannot be read") && !text.contains("hint:"), "{text}");
+    let mut v7 = tar::Header::new_old();
+    v7.set_path("foo").unwrap();
+    v7.set_size(0);
+    v7.as_mut_bytes()[100..108].copy_from_slice(b"zzzzzzz\0");
+    v7.set_cksum();
+    setup.write("odd.tar", v7.as_bytes());
+    let odd = list("odd.tar:v1", 3);
+    assert!(
+        odd.contains("tar entry \"foo\" has a header field mode")
+            && odd.contains("hint: unpack it, and name the folder, or pack that again"),
+        "{odd}"
     );
     let index = setup.root().join("layout/index.json");
     let kept = fs::read(&index).unwrap();

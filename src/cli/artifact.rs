@@ -202,15 +202,30 @@ pub(super) fn open_layout(reference: &str) -> Result<(ImageLayout, Option<&str>)
         path => ImageLayout::open(path),
     };
     let layout = layout.map_err(|error| {
-        let is_no_tar = matches!(&error, LayoutError::Tar { source: TarError::Io(_), .. });
+        let hint = tar_hint(&error);
         let failure = Failure::from(RepositoryError::from(error));
-        if is_no_tar {
-            failure.hint("a compressed tar is unpacked first: gzip -d")
-        } else {
-            failure
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     })?;
     Ok((layout, wanted))
+}
+
+/// What to do with a tar that is refused, where another form of it would do.
+fn tar_hint(error: &LayoutError) -> Option<String> {
+    let LayoutError::Tar { source, .. } = error else { return None };
+    match source {
+        TarError::Compressed("zip") => Some("a compressed tar is unpacked first: unzip".to_owned()),
+        TarError::Compressed(program) => {
+            Some(format!("a compressed tar is unpacked first: {program} -d"))
+        }
+        TarError::Header { .. } => {
+            let hint = "unpack it, and name the folder, or pack that again: tar --format=pax";
+            Some(hint.to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Names what there is in place of what was not found.

@@ -31,6 +31,22 @@ const PREFIX_AND_PAD: Range<usize> = 345..512;
 /// What stands behind the times in a GNU header: an entry of any type that is read here has nothing there.
 const BEHIND_GNU_TIMES: Range<usize> = 369..512;
 
+/// How compressed files begin, and what the program is called that reads them.
+const COMPRESSED: [(&[u8], &str); 12] = [
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x9d", "compress"),
+    (b"\x1f\xa0", "compress"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"LZIP", "lzip"),
+    (b"\x89LZO", "lzop"),
+    (b"PK", "zip"),
+];
+
 /// What stands in front of an entry and says more of it.
 #[derive(Debug, Default)]
 pub(super) struct ExtendedHeader {
@@ -42,6 +58,18 @@ pub(super) struct ExtendedHeader {
 struct Record<'a> {
     keyword: &'a [u8],
     value: &'a [u8],
+}
+
+/// Shows that a tar does not begin as a compressed file does: the name of the first entry can be such a beginning, and
+/// some programs then decompress another tar out of what follows.
+pub(super) fn check_start(start: &[u8]) -> Result<(), TarError> {
+    let known = COMPRESSED.iter().find(|(magic, _)| start.starts_with(magic));
+    match (known, start) {
+        (Some((_, program)), _) => Err(TarError::Compressed(program)),
+        // Frames that are skipped, with another one behind them.
+        (None, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => Err(TarError::Compressed("zstd")),
+        (None, _) => Ok(()),
+    }
 }
 
 /// Shows that a header has one reading: its form, its name and its numbers.

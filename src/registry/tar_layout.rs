@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{self, Read},
+    io::{self, Cursor, Read, Seek},
     path::Path,
 };
 
@@ -19,6 +19,8 @@ use super::{
 };
 use crate::{json, limits};
 
+/// As many bytes as tell that a file is compressed.
+const MAGIC_BYTES: u64 = 8;
 /// What an entry costs in memory, whatever is in it.
 const ENTRY_BYTES: usize = 512;
 
@@ -45,6 +47,9 @@ pub enum TarError {
     /// It cannot be read, or is no tar.
     #[error("tar cannot be read")]
     Io(#[from] io::Error),
+    /// A compressed file, also where it is a tar at the same time.
+    #[error("tar is compressed with {0}")]
+    Compressed(&'static str),
     /// A name that leads out of the layout.
     #[error("tar entry {0:?} is an absolute path, or leads out of the tar")]
     Outside(String),
@@ -110,8 +115,10 @@ pub enum TarError {
 impl TarFiles {
     /// Reads a tar file. Large entries are not read but skipped.
     pub(super) fn open(path: &Path) -> Result<Self, TarError> {
-        let file = File::open(path)?;
+        let mut file = File::open(path)?;
         let length = file.metadata()?.len();
+        start(&mut file)?;
+        file.rewind()?;
         let mut tar = Archive::new(file);
         let files = Self::collect(tar.entries_with_seek()?.raw(true), length)?;
         check_end(tar.into_inner())?;
@@ -119,8 +126,9 @@ impl TarFiles {
     }
 
     /// Reads a tar to its end.
-    pub(super) fn from_reader(reader: impl Read) -> Result<Self, TarError> {
-        let mut tar = Archive::new(reader);
+    pub(super) fn from_reader(mut reader: impl Read) -> Result<Self, TarError> {
+        let start = start(&mut reader)?;
+        let mut tar = Archive::new(start.chain(reader));
         let files = Self::collect(tar.entries()?.raw(true), u64::MAX)?;
         check_end(tar.into_inner())?;
         Ok(files)
@@ -242,6 +250,14 @@ impl TarFile {
             Self::PassedOver(_) | Self::Folder => ENTRY_BYTES,
         }
     }
+}
+
+/// The first bytes of a tar that is not compressed.
+fn start(reader: &mut impl Read) -> Result<Cursor<Vec<u8>>, TarError> {
+    let mut start = Vec::new();
+    reader.take(MAGIC_BYTES).read_to_end(&mut start)?;
+    tar_header::check_start(&start)?;
+    Ok(Cursor::new(start))
 }
 
 /// The name of an entry below the layout's folder: one for all ways to write it.
