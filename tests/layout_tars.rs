@@ -39,6 +39,24 @@ const MAGICS: [(&[u8], &str); 15] = [
     (b"PK\x03\x04", "zip"),
 ];
 
+/// Names that become `index.json` with bsdtar or on Windows, and one of control characters.
+const NAMES_OF_THE_INDEX: [&str; 14] = [
+    "\\index.json",
+    "C:index.json",
+    "C:/index.json",
+    "c:\\index.json",
+    ".\\index.json",
+    "\\\\?\\index.json",
+    "foo\\..\\index.json",
+    "index.json\\",
+    "index.json.",
+    "index.json ",
+    "index.json. ./foo",
+    "index.json::$DATA",
+    "INDEX~1.JSO",
+    "index.json\r",
+];
+
 type Tar = tar::Builder<Vec<u8>>;
 
 impl Scene {
@@ -277,6 +295,23 @@ fn a_tar_that_begins_as_a_compressed_file_is_refused() {
         tar.append_dir_all(".", scene.folder.path()).unwrap();
         let bytes = tar.into_inner().unwrap();
         accepted(scene.verify_in(&ImageLayout::from_tar("stdin", bytes.as_slice()).unwrap()));
+    }
+}
+
+#[test]
+fn a_name_that_a_program_or_a_file_system_takes_for_another_is_refused() {
+    let scene = Scene::new();
+    scene.sign();
+    let evil = scene.evil_index();
+    for name in NAMES_OF_THE_INDEX {
+        let long = tar_refusal(&scene, |tar| {
+            pax(tar, EntryType::XHeader, &record("path", name));
+            file(tar, "foo", &evil);
+        });
+        let told = tar_refusal(&scene, |tar| file(tar, name, &evil));
+        assert_eq!(told, long);
+        let expected = format!("tar entry {name:?} has a name that not every system reads alike");
+        assert!(told.ends_with(&expected), "{told}");
     }
 }
 

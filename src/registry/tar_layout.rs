@@ -53,6 +53,9 @@ pub enum TarError {
     /// A name that leads out of the layout.
     #[error("tar entry {0:?} is an absolute path, or leads out of the tar")]
     Outside(String),
+    /// A name that some programs and file systems take for another.
+    #[error("tar entry {0:?} has a name that not every system reads alike")]
+    Name(String),
     /// A link or a device, or a folder with bytes of its own.
     #[error("tar entry {0:?} is neither a regular file nor a folder")]
     NotAFile(String),
@@ -268,12 +271,22 @@ fn normal_name(written: &str) -> Result<String, TarError> {
     }
     let parts: Vec<&str> =
         written.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if !parts.iter().all(|part| has_one_reading(part)) {
+        return Err(TarError::Name(written.to_owned()));
+    }
     let name = parts.join("/");
     let folded = json::fold(&name);
     if is_of_layout(&folded) && folded != name {
         return Err(TarError::CaseDiffers(written.to_owned()));
     }
     Ok(name)
+}
+
+/// bsdtar takes drive letters and backslashes off the front of a name, and Windows those dots and spaces off the end of
+/// a part; there, `:` is also in front of a file's other streams, and `~` in the short names of files.
+fn has_one_reading(part: &str) -> bool {
+    !part.ends_with(['.', ' '])
+        && !part.contains(|c: char| matches!(c, '\\' | ':' | '~') || c.is_control())
 }
 
 /// Whether layouts have a file or a folder of that name.
