@@ -153,7 +153,7 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
         Box::new(move |tar| summed(tar, hidden, form))
     };
     let second = "more than one extended header before an entry";
-    let cases: [(&str, Change<'_>); 52] = [
+    let cases: [(&str, Change<'_>); 53] = [
         // Data behind a header that has none for others: they read it as the next entry.
         (no_file, of_kind(EntryType::Directory)),
         (no_file, of_kind(EntryType::Fifo)),
@@ -172,6 +172,14 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
                 link.set_size(0);
                 tar.append_link(&mut link, "foo", ".").unwrap();
                 file(tar, "foo/index.json", evil);
+            }),
+        ),
+        // A folder by its own name, and a file by that in front of it.
+        (
+            "\"README\" is neither a regular file nor a folder",
+            Box::new(|tar| {
+                pax(tar, EntryType::XHeader, &record("path", "README"));
+                patched(tar, "foo/", &hidden, &[(156, b"\0")]);
             }),
         ),
         // Names of which one program takes this one, and another one that.

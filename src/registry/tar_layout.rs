@@ -183,9 +183,10 @@ impl TarFiles {
         name: Option<Vec<u8>>,
         length: u64,
     ) -> Result<(), TarError> {
+        let is_v7_folder = tar_header::is_v7_folder(entry.header());
         let is_folder = match entry.header().entry_type() {
             EntryType::Directory => true,
-            _ => name.is_none() && tar_header::is_v7_folder(entry.header()),
+            _ => is_v7_folder && name.is_none(),
         };
         let written = name.unwrap_or_else(|| entry.path_bytes().into_owned());
         let written = String::from_utf8_lossy(&written);
@@ -194,8 +195,8 @@ impl TarFiles {
         match entry.header().entry_type() {
             _ if is_folder && expected == 0 && name.is_empty() => return Ok(()),
             _ if is_folder && expected == 0 => return self.insert(name, TarFile::Folder),
-            // Programs take a file for a folder whose name ends so.
-            EntryType::Regular if !is_folder_name(&written) => {}
+            // Programs take a file for a folder whose name ends so, some of them whatever name stands in front of it.
+            EntryType::Regular if !is_folder_name(&written) && !is_v7_folder => {}
             _ => return Err(TarError::NotAFile(written.into_owned())),
         }
         if actual < expected {
