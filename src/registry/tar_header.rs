@@ -81,7 +81,7 @@ pub(super) fn check(header: &Header) -> Result<(), TarError> {
         ("uid", is_number(&old.uid)),
         ("gid", is_number(&old.gid)),
         ("size", is_size(&old.size)),
-        ("mtime", is_number(&old.mtime)),
+        ("mtime", is_time(&old.mtime)),
         ("chksum", is_octal(&old.cksum)),
         ("magic", has_known_form(header)),
         ("devmajor", is_number(bytes_at(header, DEVMAJOR))),
@@ -231,7 +231,7 @@ fn has_plain_ustar_prefix(header: &UstarHeader) -> bool {
 /// No part of it is read as the prefix of a name, and nothing says that the file has holes.
 fn has_no_prefix(header: &Header, gnu: &GnuHeader) -> bool {
     let behind = bytes_at(header, BEHIND_GNU_TIMES);
-    is_number(&gnu.atime) && is_number(&gnu.ctime) && is_zero(behind)
+    is_time(&gnu.atime) && is_time(&gnu.ctime) && is_zero(behind)
 }
 
 fn bytes_at(header: &Header, place: Range<usize>) -> &[u8] {
@@ -249,7 +249,12 @@ fn is_zero(field: &[u8]) -> bool {
 
 /// Octal digits, or GNU's binary form, or nothing.
 fn is_number(field: &[u8]) -> bool {
-    matches!(field, [0x80 | 0xff, ..]) || is_zero(field) || is_octal(field)
+    matches!(field, [0x80, ..]) || is_zero(field) || is_octal(field)
+}
+
+/// A number, which is below zero before 1970.
+fn is_time(field: &[u8]) -> bool {
+    matches!(field, [0xff, ..]) || is_number(field)
 }
 
 /// Octal digits; over 8 GiB in GNU's binary form, of as many bytes as every program reads.

@@ -154,12 +154,14 @@ impl TarFiles {
     fn collect<R: Read>(entries: Entries<'_, R>, length: u64) -> Result<Self, TarError> {
         let mut files = Self::default();
         let mut extended: Option<ExtendedHeader> = None;
+        let mut ends_with_header = false;
         for entry in entries {
             let mut entry = entry?;
             tar_header::check(entry.header())?;
             let read = ExtendedHeader::read(&mut entry)?;
             let is_global = entry.header().entry_type() == EntryType::XGlobalHeader;
-            if extended.is_some() && (read.is_some() || is_global) {
+            ends_with_header = read.is_some() || is_global;
+            if extended.is_some() && ends_with_header {
                 return Err(TarError::SecondName);
             }
             if is_global {
@@ -171,10 +173,10 @@ impl TarFiles {
                 files.add(&mut entry, name, length)?;
             }
         }
-        match extended {
-            None => Ok(files),
-            Some(_) => Err(TarError::NoEntry),
+        if ends_with_header {
+            return Err(TarError::NoEntry);
         }
+        Ok(files)
     }
 
     fn add<R: Read>(
