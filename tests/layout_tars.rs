@@ -1,7 +1,12 @@
 //! Tars of image layouts that have two readings: a program that unpacks them gets another index than the one that was
 //! verified, and so another artifact. Beside them those that tools really write, which are all read.
 
-use std::{fs, io::Write as _, path::Path, sync::LazyLock};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 
 use notation_sdk::{
     oci::{Descriptor, Manifest},
@@ -108,13 +113,20 @@ fn patched(tar: &mut Tar, name: &str, data: &[u8], patches: &[(usize, &[u8])]) {
     out.write_all(&vec![0; data.len().next_multiple_of(512) - data.len()]).unwrap();
 }
 
-/// An entry whose checksum, of five digits, is written in a form of one's own.
+/// Writes a checksum in a form of one's own, with at least five digits.
+fn write_sum(field: &mut [u8], form: &str) {
+    let digits = std::str::from_utf8(field).unwrap().trim_matches(['\0', ' ', '0']).to_owned();
+    let sum = form.replace("{}", &format!("{digits:0>5}"));
+    let written = sum.len().min(field.len());
+    field.fill(0);
+    field[..written].copy_from_slice(&sum.as_bytes()[..written]);
+}
+
+/// An entry whose checksum is written in a form of one's own.
 fn summed(tar: &mut Tar, data: &[u8], form: &str) {
     let start = tar.get_ref().len();
     file(tar, "README", data);
-    let sum = &mut tar.get_mut()[start + 148..start + 156];
-    let digits = std::str::from_utf8(sum).unwrap().trim_matches(['\0', ' ', '0']).to_owned();
-    sum.copy_from_slice(form.replace("{}", &format!("{digits:0>5}")).as_bytes());
+    write_sum(&mut tar.get_mut()[start + 148..start + 156], form);
 }
 
 /// A whole entry, as the data of another.
@@ -153,7 +165,7 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
         Box::new(move |tar| summed(tar, hidden, form))
     };
     let second = "more than one extended header before an entry";
-    let cases: [(&str, Change<'_>); 53] = [
+    let cases: [(&str, Change<'_>); 54] = [
         // Data behind a header that has none for others: they read it as the next entry.
         (no_file, of_kind(EntryType::Directory)),
         (no_file, of_kind(EntryType::Fifo)),
@@ -256,6 +268,7 @@ fn a_tar_that_another_program_unpacks_differently_is_refused() {
         ("field mode that", in_header(&[(100, b"\t00644\0")])),
         ("field uid that", in_header(&[(108, b"zzzzzzz\0")])),
         ("field gid that", in_header(&[(116, b"+000001\0")])),
+        ("field gid that", in_header(&[(116, &[0xff; 8])])),
         ("field mtime that", in_header(&[(136, b"-1\0")])),
         ("field devmajor that", in_header(&[(329, b"0x10\0")])),
         ("field devminor that", in_header(&[(337, b"       \0")])),
@@ -340,14 +353,19 @@ fn a_tar_has_nothing_behind_its_end_and_no_header_of_nothing() {
     scene.sign();
     let evil = hidden(&scene.evil_index());
     let whole = scene.tar(|_| ());
-    let mut tar = Tar::new(whole[..whole.len() - 1024].to_vec());
-    pax(&mut tar, EntryType::XHeader, &record("mtime", "1"));
-    let no_entry = tar.into_inner().unwrap();
+    let end_with = |kind, records: &str| {
+        let mut tar = Tar::new(whole[..whole.len() - 1024].to_vec());
+        pax(&mut tar, kind, records);
+        tar.into_inner().unwrap()
+    };
+    let no_entry = end_with(EntryType::XHeader, &record("mtime", "1"));
+    let no_entries = end_with(EntryType::XGlobalHeader, &record("comment", "1"));
     let end = &whole[..whole.len() - 1024];
     for (bytes, expected) in [
         ([end, &[0; 512], &evil].concat(), "tar has data behind its end"),
         ([end, &[0; 1024], &evil].concat(), "tar has data behind its end"),
         (no_entry, "tar has an extended header with no entry behind it"),
+        (no_entries, "tar has an extended header with no entry behind it"),
     ] {
         let path = scene.folder.path().with_extension("tar");
         fs::write(&path, &bytes).unwrap();
@@ -388,6 +406,13 @@ fn what_tools_write_is_read() {
         run.arg(scene.folder.path()).arg(form).finish().expect_status(0);
         accepted(scene.verify_in(&read(form)));
     };
+    let bsdtar = Component::Bsdtar.or_skip();
+    let libarchive = |form: &str| {
+        let Some(bsdtar) = &bsdtar else { return };
+        let run = Run::new(bsdtar).args(["--format", form, "-cf"]).arg(&archive).arg("-C");
+        run.arg(scene.folder.path()).arg(".").finish().expect_status(0);
+        accepted(scene.verify_in(&read(form)));
+    };
     if let Some(skopeo) = Component::Skopeo.or_skip() {
         let (from, to) = (scene.folder.path().display(), archive.display());
         let names = [format!("oci:{from}:{TAG}"), format!("oci-archive:{to}:{TAG}")];
@@ -396,6 +421,8 @@ fn what_tools_write_is_read() {
         read("skopeo");
     }
     tar(&["--format=v7"]);
+    libarchive("v7");
+    libarchive("ustar");
     tar(&["--format=ustar"]);
     tarfile("USTAR_FORMAT");
     // A name that fits into no header.
@@ -408,6 +435,8 @@ fn what_tools_write_is_read() {
     tar(&["--format=posix", "--xattrs", "--pax-option=comment=some"]);
     tar(&["--format=posix", "--pax-option=globexthdr.name=g,comment=some"]);
     tar(&["--format=gnu", "--blocking-factor=128"]);
+    libarchive("gnutar");
+    libarchive("pax");
     tarfile("GNU_FORMAT");
     tarfile("PAX_FORMAT");
 }
@@ -419,6 +448,8 @@ struct Piece {
     kind: u8,
     /// Offsets and bytes that are written into the header.
     patch: Option<(usize, &'static [u8])>,
+    /// A form of the checksum that is not the usual one.
+    sum: Option<&'static str>,
     data: Data,
     /// Whether it stands in front of the layout's own entries.
     first: bool,
@@ -433,7 +464,7 @@ enum Data {
 }
 
 fn pieces() -> impl Strategy<Value = Vec<Piece>> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 24] = [
         "index.json",
         "./index.json",
         "index.json/",
@@ -448,8 +479,49 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
         ".",
         "./",
         "x/./../index.json",
+        "\\index.json",
+        "C:index.json",
+        "c:/index.json",
+        "\\\\?\\index.json",
+        "foo\\..\\index.json",
+        "index.json ",
+        "index.json.",
+        "index.json\n",
+        "._index.json",
+        "GNUSparseFile.0/index.json",
     ];
-    const PATCHES: [(usize, &[u8]); 10] = [
+    const SUMS: [&str; 9] = [
+        "{}\0 ",
+        " {} \0",
+        "\t{}\0 ",
+        "+{}\0 ",
+        "\u{b}{}\0 ",
+        "\u{a0}{}\0",
+        "\u{85}{}\0",
+        "{}\0zz",
+        "\0{}\0 ",
+    ];
+    const PATCHES: [(usize, &[u8]); 30] = [
+        (100, b"zzzzzzz\0"),
+        (100, b"        "),
+        (100, b"   644\0 "),
+        (100, b"\x80\0\0\0\0\0\x01\xa4"),
+        (108, b"+000001\0"),
+        (116, b"\xff\xff\xff\xff\xff\xff\xff\xff"),
+        (136, b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
+        (136, b"-1\0"),
+        (136, b"\t0000000001\0"),
+        (124, b"          7\0"),
+        (124, b"\t0000000007\0"),
+        (124, b"000000000010"),
+        (257, b"ustar\x0012"),
+        (265, b"\xff\xfe"),
+        (329, b"0x10\0"),
+        (337, b"7777777\0"),
+        (508, b"tar\0"),
+        (0, b"foo\0index.json"),
+        (0, b"\x1f\x8b\x08\x04\0\0\0\0\0\0\xf4\x01"),
+        (0, b"\x50\x2a\x4d\x18\xf8\x01\0\0"),
         (257, b"ustar  \0"),
         (257, b"\0\0\0\0\0\0\0\0"),
         (345, b"foo"),
@@ -479,8 +551,13 @@ fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let patch = prop_oneof![
         3 => Just(None), 2 => proptest::sample::select(&PATCHES[..]).prop_map(Some)
     ];
-    let piece = (proptest::sample::select(&NAMES[..]), kind, patch, data, proptest::bool::ANY)
-        .prop_map(|(name, kind, patch, data, first)| Piece { name, kind, patch, data, first });
+    let sum = prop_oneof![
+        4 => Just(None), 1 => proptest::sample::select(&SUMS[..]).prop_map(Some)
+    ];
+    let name = proptest::sample::select(&NAMES[..]);
+    let piece = (name, kind, patch, sum, data, proptest::bool::ANY).prop_map(
+        |(name, kind, patch, sum, data, first)| Piece { name, kind, patch, sum, data, first },
+    );
     proptest::collection::vec(piece, 1..4)
 }
 
@@ -496,7 +573,11 @@ impl Piece {
         name[..self.name.len()].copy_from_slice(self.name.as_bytes());
         let patches: [(usize, &[u8]); 2] = [(0, &name), (156, &[self.kind])];
         let patches: Vec<_> = patches.into_iter().chain(self.patch).collect();
+        let start = tar.get_ref().len();
         patched(tar, "name", &data, &patches);
+        if let Some(form) = self.sum {
+            write_sum(&mut tar.get_mut()[start + 148..start + 156], form);
+        }
     }
 }
 
@@ -506,11 +587,41 @@ fn reading(layout: &ImageLayout) -> Option<Vec<(Descriptor, Option<Vec<u8>>)>> {
     Some(artifacts.into_iter().map(|found| (found.clone(), layout.read(&found).ok())).collect())
 }
 
-fn unpacked(archive: &Path, to: &Path) -> Result<ImageLayout, TestCaseError> {
-    let run = Run::new("tar").arg("-xf").arg(archive).arg("-C").arg(to);
-    let finished = run.finish();
-    prop_assert_eq!(finished.status, Some(0), "{}", finished.stderr);
-    ImageLayout::open(to).map_err(|error| TestCaseError::fail(text(&error)))
+static BSDTAR: LazyLock<Option<PathBuf>> = LazyLock::new(|| Component::Bsdtar.or_skip());
+static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| Component::Python.or_skip());
+static SKOPEO: LazyLock<Option<PathBuf>> = LazyLock::new(|| Component::Skopeo.or_skip());
+
+/// The programs that unpack a tar, by name: `ARCHIVE -C FOLDER` is to follow.
+fn unpackers() -> Vec<(&'static str, Run)> {
+    let script = "import sys, tarfile\n\
+        with tarfile.open(sys.argv[1]) as t: t.extractall(sys.argv[3])";
+    let python = PYTHON.as_ref().map(|program| Run::new(program).args(["-c", script]));
+    let bsdtar = BSDTAR.as_ref().map(|program| Run::new(program).arg("-xf"));
+    let tar = Some(Run::new("tar").arg("-xf"));
+    let programs = [("tar", tar), ("bsdtar", bsdtar), ("python", python)];
+    programs.into_iter().filter_map(|(name, run)| Some((name, run?))).collect()
+}
+
+fn unpacked(name: &str, run: Run, archive: &Path) -> Result<ImageLayout, TestCaseError> {
+    let folder = archive.with_file_name(name);
+    fs::create_dir(&folder).unwrap();
+    let finished = run.arg(archive).arg("-C").arg(&folder).finish();
+    prop_assert_eq!(finished.status, Some(0), "{}: {}", name, finished.stderr);
+    ImageLayout::open(&folder).map_err(|error| TestCaseError::fail(text(&error)))
+}
+
+/// The manifest that skopeo finds under the tag, where it finds one.
+fn inspected(archive: &Path) -> Option<String> {
+    let folder = archive.parent().unwrap();
+    let run = Run::new(SKOPEO.as_ref()?).args(["inspect", "--raw"]);
+    let run = run.arg(format!("oci-archive:{}:{TAG}", archive.display()));
+    let finished = run.env("HOME", folder).env("TMPDIR", folder).finish();
+    (finished.status == Some(0)).then_some(finished.stdout)
+}
+
+/// The manifest under the tag.
+fn tagged(layout: &ImageLayout) -> Option<String> {
+    String::from_utf8(layout.read(&layout.resolve(TAG).ok()?).ok()?).ok()
 }
 
 /// The entries of a layout, and another index for it.
@@ -535,9 +646,12 @@ proptest! {
             let out = TempDir::new().unwrap();
             let archive = out.path().join("layout.tar");
             fs::write(&archive, &bytes).unwrap();
-            let folder = out.path().join("layout");
-            fs::create_dir(&folder).unwrap();
-            prop_assert_eq!(reading(&read), reading(&unpacked(&archive, &folder)?));
+            for (name, run) in unpackers() {
+                prop_assert_eq!(reading(&read), reading(&unpacked(name, run, &archive)?), "{}", name);
+            }
+            if let Some(manifest) = inspected(&archive) {
+                prop_assert_eq!(tagged(&read), Some(manifest));
+            }
         }
     }
 }

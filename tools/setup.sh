@@ -79,11 +79,19 @@ build_list_public_api() {
     ready list-public-api "$program"
 }
 
-debian_packages="curl docker-registry notary openssl skopeo"
+debian_packages="curl docker-registry libarchive-tools notary openssl skopeo"
+
+# program_of PACKAGE: the one that the tests take from it.
+program_of() {
+    case $1 in
+    libarchive-tools) echo bsdtar ;;
+    *) echo "$1" ;;
+    esac
+}
 
 # have_programs PACKAGE: whether all programs are there that the tests take from the package.
 have_programs() {
-    have "$1" && { [ "$1" != notary ] || { have notary-server && have notary-signer; }; }
+    have "$(program_of "$1")" && { [ "$1" != notary ] || { have notary-server && have notary-signer; }; }
 }
 
 # Packages whose programs are not there, with Debian's half of Python where it was left out.
@@ -110,7 +118,7 @@ install_debian_packages() {
     fi
     for package in $debian_packages; do
         if have_programs "$package"; then
-            ready "$package" "$(command -v "$package")"
+            ready "$package" "$(command -v "$(program_of "$package")")"
         else
             missing "$package" "apt-get install --no-install-recommends $package"
         fi

@@ -14,6 +14,8 @@ use std::{
 pub(crate) enum Component {
     /// The AWS KMS API.
     Ministack,
+    /// A tar that reads names and headers in its own way.
+    Bsdtar,
     /// Fetches without this program.
     Curl,
     /// A registry without the referrers API.
@@ -41,6 +43,8 @@ impl Component {
     const fn name(self) -> &'static str {
         match self {
             Self::Ministack => "ministack",
+            // Debian's package of it.
+            Self::Bsdtar => "libarchive-tools",
             Self::Curl => "curl",
             Self::DockerRegistry => "docker-registry",
             Self::Notation => "notation",
@@ -71,6 +75,7 @@ impl Component {
         match self {
             Self::Ministack => cached("venv/installed").and_then(|_| cached("venv/bin/ministack")),
             Self::Openbao => cached("openbao/installed").and_then(|_| cached("openbao/bin/bao")),
+            Self::Bsdtar => on_path("bsdtar"),
             Self::Oras => on_path("oras").or_else(|| cached("bin/oras")),
             Self::GoRegistry => cached("bin/go-registry"),
             Self::Notation => match variable("NOTATION") {
