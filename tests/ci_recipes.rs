@@ -239,6 +239,15 @@ fn several_artifacts_and_another_try() {
     runner.registry.push(&unsigned, "team/app").unwrap();
     let both = format!("{artifact}\n{}@{}", runner.repository(), unsigned.digest());
     runner.run(several, &variables(&both)).expect_status(9);
+    // Neither is one in a last line without an end, nor one behind a blank line.
+    let unended = several.replace("printf '%s\\n'", "printf '%s'");
+    let apart = both.replace('\n', "\n\n");
+    runner.run(&unended, &variables(&apart)).expect_status(9);
+    runner.run(&unended, &variables(&artifact)).expect_status(0);
+    // Who lists nothing has verified nothing.
+    for nothing in ["", "\n"] {
+        runner.run(several, &variables(nothing)).expect_status(2);
+    }
     // Nobody listens there. The pauses between the tries are left out.
     let policy = runner.folder.path().join(".notation/trustpolicy.json");
     let text = fs::read_to_string(&policy).unwrap();
