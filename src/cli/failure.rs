@@ -127,6 +127,11 @@ impl Failure {
         self.exit
     }
 
+    /// The error, or one that caused it, if it is of that type.
+    pub(super) fn cause<E: std::error::Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        self.error.chain().find_map(|cause| cause.downcast_ref())
+    }
+
     /// Whether the data printed so far tells it already.
     pub(super) const fn is_silent(&self) -> bool {
         self.silent

@@ -172,8 +172,8 @@ impl Authority {
             // A token that anybody gets makes no difference.
             None => "without a credential",
         };
-        let reason = format!("HTTP status {}: {}", answer.status, answer.said);
-        HttpError::Denied { url: shown(&answer.url), with, reason }
+        let (status, reason) = (answer.status, answer.said.clone());
+        HttpError::Denied { url: shown(&answer.url), with, status, reason }
     }
 }
 

@@ -55,13 +55,15 @@ pub enum HttpError {
         source: std::io::Error,
     },
     /// The server, or its token service, refuses.
-    #[error("access to {url} was denied {with}: {reason}")]
+    #[error("access to {url} was denied {with}: HTTP status {status}: {reason}")]
     Denied {
         /// What was asked.
         url: String,
         /// Whether with a credential, or before one was asked for.
         with: &'static str,
-        /// The status and what the server said.
+        /// With which status.
+        status: u16,
+        /// What the server said.
         reason: String,
     },
     /// Overloaded or down, and still so after the last try.

@@ -80,11 +80,29 @@ fn a_manifest_whose_push_fails_is_told_as_well() {
     });
     for run in 1..=2 {
         let report = json_of(&world.migrate(&[]).expect_status(7));
-        assert_eq!(nonzero(&report["counts"]), json!({"failed": 1, "notTried": 1}), "{report:#}");
+        assert_eq!(nonzero(&report["counts"]), json!({"failed": 2}), "{report:#}");
         let pushed = pushed(&report);
-        assert_eq!(pushed.len(), run);
+        assert_eq!(pushed.len(), 2 * run);
         assert!(pushed.iter().all(|manifest| world.has(manifest)), "{report:#}");
-        assert_eq!(report["signatures"][0]["manifest"], json!(pushed.last().unwrap()));
+        assert_eq!(report["signatures"][1]["manifest"], json!(pushed.last().unwrap()));
+    }
+}
+
+#[test]
+fn one_digest_that_always_fails_keeps_no_other_from_being_signed() {
+    for (separator, status) in [(':', 500), (':', 503), ('-', 403)] {
+        let Some(world) = World::or_skip(&["2.0", "3.0"]) else { return };
+        world.planned();
+        let digests = digests(&world.read_plan());
+        let bad = format!("/manifests/{}", digests[0].replace(':', &separator.to_string()));
+        let _server = world.behind(move |request| {
+            request.target.ends_with(&bad).then(|| Answer::new(status, "{}"))
+        });
+        for others in ["signed", "skipped"] {
+            let report = json_of(&world.migrate(&[]).expect_status(9));
+            let counts = json!({"failed": 1, others: 2});
+            assert_eq!(nonzero(&report["counts"]), counts, "{status}: {report:#}");
+        }
     }
 }
 
@@ -180,4 +198,9 @@ fn a_registry_that_throttles_is_not_waited_for_once_a_digest() {
     assert_eq!(nonzero(&report["counts"]), json!({"failed": 1, "notTried": 3}), "{report:#}");
     let asked: std::collections::BTreeSet<String> = server.targets().into_iter().collect();
     assert_eq!(asked.iter().filter(|target| target.contains("/manifests/sha256:")).count(), 1);
+    let error = |i: usize| report["signatures"][i]["error"].as_str().unwrap();
+    assert!(error(0).contains("HTTP status 429"), "{report:#}");
+    for i in 1..=3 {
+        assert_eq!(error(i), "the repository has failed before");
+    }
 }

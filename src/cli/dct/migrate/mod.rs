@@ -1,5 +1,6 @@
 //! `dct migrate`
 
+mod failed;
 mod journal;
 mod readiness;
 mod report;
@@ -38,6 +39,7 @@ use crate::{
     oci::Digest,
     plugin::CERT_CHAIN,
 };
+use failed::Failed;
 use journal::{Journal, Pushed};
 use report::{Fate, Report, Row};
 
@@ -171,13 +173,6 @@ impl Args {
     }
 }
 
-/// Something that has failed, and is not asked again.
-#[derive(Debug)]
-struct Failed {
-    exit: Exit,
-    reason: String,
-}
-
 /// Opens a key of the plan; its files are relative to the plan. One that does not answer is put into `failed`.
 fn open(
     name: &str,
@@ -200,23 +195,10 @@ fn open(
     let signer = options.open(&id, settings)?;
     match readiness::check_key(name, &signer) {
         Err(failure) if failure.exit() == Exit::NotConfigured => return Err(failure),
-        Err(failure) => drop(failed.insert(name.to_owned(), Failed::new(&failure))),
+        Err(failure) => drop(failed.insert(name.to_owned(), Failed::key(&failure))),
         Ok(()) => {}
     }
     Ok(signer)
-}
-
-/// What has failed is told again, and not tried again.
-fn not_again(failed: Option<&Failed>, what: &str, row: &mut Row) -> Outcome {
-    let Some(Failed { exit, reason }) = failed else { return Ok(()) };
-    row.result = Fate::NotTried;
-    Err(Failure::message(*exit, format!("{what} has failed before: {reason}")))
-}
-
-impl Failed {
-    fn new(failure: &Failure) -> Self {
-        Self { exit: failure.exit(), reason: failure.one_line() }
-    }
 }
 
 /// What has been done so far.
@@ -225,11 +207,11 @@ struct Run<'a> {
     registries: &'a Registries<'a>,
     judge: Judge<'a>,
     journal: Journal,
-    /// Keys that have not answered.
+    /// Keys that have not signed, or whose timestamp authorities have not.
     failed_keys: BTreeMap<String, Failed>,
     /// Repositories that do not answer, or let nobody read.
     closed: BTreeMap<String, Failed>,
-    /// Repositories that have not taken a signature.
+    /// Repositories that take no signatures.
     unwritable: BTreeMap<String, Failed>,
     report: Report,
 }
@@ -270,14 +252,14 @@ impl Run<'_> {
         check_metadata(&signature.user_metadata)?;
         signer.user_metadata.clone_from(&signature.user_metadata);
         let name = &repository.repository;
-        not_again(self.closed.get(name), "the repository", row)?;
+        Failed::not_again(self.closed.get_mut(name), row)?;
         let reference = format!("{name}@{}", signature.digest);
         let found = self.find(&reference, signature, signer).inspect_err(|failure| {
             if failure.exit() == Exit::NotFound {
                 row.result = Fate::Missing;
             }
-            if [Exit::Unavailable, Exit::Denied].contains(&failure.exit()) {
-                self.closed.insert(name.clone(), Failed::new(failure));
+            if let Some(failed) = Failed::repository(failure) {
+                self.closed.insert(name.clone(), failed);
             }
         });
         let (artifact, known) = found?;
@@ -287,17 +269,19 @@ impl Run<'_> {
             row.result = Fate::Skipped;
             return Ok(());
         }
-        not_again(self.failed_keys.get(&signature.key), "the key", row)?;
-        not_again(self.unwritable.get(name), "the repository", row)?;
+        Failed::not_again(self.failed_keys.get_mut(&signature.key), row)?;
+        Failed::not_again(self.unwritable.get_mut(name), row)?;
         if self.args.dry_run {
             row.result = Fate::Planned;
             return Ok(());
         }
         let envelope = signer.sign(&artifact.descriptor).inspect_err(|failure| {
-            self.failed_keys.insert(signature.key.clone(), Failed::new(failure));
+            self.failed_keys.insert(signature.key.clone(), Failed::signing(failure));
         })?;
         self.push(name, signer, &artifact, &envelope, row).inspect_err(|failure| {
-            self.unwritable.insert(name.clone(), Failed::new(failure));
+            if let Some(failed) = Failed::repository(failure) {
+                self.unwritable.insert(name.clone(), failed);
+            }
         })?;
         self.verify(&reference, &artifact)?;
         row.result = Fate::Signed;
