@@ -7,6 +7,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, Visitor},
 };
+use serde_json::Number;
 
 use crate::{
     limits,
@@ -16,19 +17,28 @@ use crate::{
 /// A page of a list, or the index at the referrers tag.
 #[derive(Deserialize)]
 pub(super) struct Page {
+    #[serde(deserialize_with = "null_as_none")]
     pub(super) manifests: Vec<Entry>,
 }
 
-/// What a page lists.
+/// What a page lists. One whose digest or size no manifest can have hides no other.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Entry {
     media_type: String,
-    digest: Digest,
-    size: u64,
+    digest: String,
+    size: Number,
     artifact_type: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_none")]
     annotations: Annotations,
+}
+
+/// What leads to no manifest, and says that it is of that type.
+pub(super) struct OddEntry {
+    pub(super) media_type: String,
+    pub(super) artifact_type: Option<String>,
+    pub(super) digest: String,
+    pub(super) size: Number,
 }
 
 /// A manifest that is opened to see whether it is a signature.
@@ -38,7 +48,7 @@ pub(super) struct Opened {
     artifact_type: Option<String>,
     config: Config,
     subject: Option<Subject>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_none")]
     annotations: Annotations,
 }
 
@@ -63,11 +73,15 @@ struct Annotations {
 
 impl Entry {
     /// What is listed, and whether it came with annotations.
-    pub(super) fn into_descriptor(self) -> (Descriptor, bool) {
-        let mut listed = Descriptor::new(self.media_type, self.digest, self.size);
-        listed.artifact_type = self.artifact_type;
-        listed.annotations = self.annotations.used;
-        (listed, self.annotations.is_some)
+    pub(super) fn into_descriptor(self) -> Result<(Descriptor, bool), OddEntry> {
+        let Self { media_type, digest, size, artifact_type, annotations } = self;
+        let (Ok(digest), Some(size)) = (digest.parse::<Digest>(), size.as_u64()) else {
+            return Err(OddEntry { media_type, artifact_type, digest, size });
+        };
+        let mut listed = Descriptor::new(media_type, digest, size);
+        listed.artifact_type = artifact_type;
+        listed.annotations = annotations.used;
+        Ok((listed, annotations.is_some))
     }
 }
 
@@ -79,6 +93,15 @@ impl Opened {
         let is_of_it = self.subject.is_some_and(|subject| subject.digest == artifact.digest);
         (is_signature && is_of_it).then_some(self.annotations.used)
     }
+}
+
+/// Registries in Go write `null` for a list or a map that is empty.
+fn null_as_none<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl<'de> Deserialize<'de> for Annotations {

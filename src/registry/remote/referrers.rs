@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     Access, RemoteError, RemoteRepository,
-    page::{Opened, Page},
+    page::{OddEntry, Opened, Page},
     with_header,
 };
 use crate::{
@@ -43,6 +43,8 @@ struct Referrers {
     seen: BTreeSet<Digest>,
     listed: usize,
     bytes: usize,
+    /// What may be a signature, and has a digest or a size that no manifest can have.
+    odd: Vec<Unreadable>,
     /// Whether the registry has left out what is of another type.
     is_filtered: bool,
     /// Why another list could not be read, in which there may be more.
@@ -94,9 +96,10 @@ impl RemoteRepository {
     }
 
     async fn list_signatures(&self, subject: &Descriptor) -> Result<Listing, RemoteError> {
-        let Referrers { candidates, unread, .. } = self.referrers(subject).await?;
+        let Referrers { candidates, unread, odd, .. } = self.referrers(subject).await?;
         let mut opened = 0;
-        let mut listing = Listing::default();
+        let mut flooded = false;
+        let mut listing = Listing { signatures: Vec::new(), unreadable: odd };
         let mut looked_into = Vec::new();
         // Whoever may push can add as many as they like, and hides no signature with them.
         for candidate in candidates {
@@ -105,8 +108,9 @@ impl RemoteRepository {
                 looked_into.push(self.look_into(subject, candidate));
             } else if says_signature(&candidate.listed) {
                 listing.signatures.push(candidate.listed);
-            } else if listing.unreadable.is_empty() {
+            } else if !flooded {
                 // One stands for all of them.
+                flooded = true;
                 let error = self.too_many("referrers of no type", limits::OPENED_REFERRERS);
                 listing.unreadable.push(Unreadable::new(&candidate.listed, error.into()));
             }
@@ -149,7 +153,7 @@ impl RemoteRepository {
                 ByApi::RefusedElsewhere(error) => return Err(error),
             };
         }
-        if !found.candidates.is_empty() {
+        if !found.candidates.is_empty() || !found.odd.is_empty() {
             return Ok(found);
         }
         // Written before the registry had the API, or behind a proxy that passes on nothing but manifests.
@@ -308,13 +312,31 @@ impl RemoteRepository {
             return Err(self.too_many("bytes of referrers", limits::REFERRERS_BYTES));
         }
         for entry in page.manifests {
-            let (listed, is_annotated) = entry.into_descriptor();
-            if may_be_signature(&listed) && referrers.seen.insert(listed.digest.clone()) {
+            let (listed, is_annotated) = match entry.into_descriptor() {
+                Ok(listed) => listed,
+                Err(odd) => {
+                    let is_told = referrers.odd.len() < limits::OPENED_REFERRERS;
+                    if is_told && may_be_signature(&odd.media_type, odd.artifact_type.as_deref()) {
+                        referrers.odd.push(self.unreadable(odd));
+                    }
+                    continue;
+                }
+            };
+            let artifact_type = listed.artifact_type.as_deref();
+            if may_be_signature(&listed.media_type, artifact_type)
+                && referrers.seen.insert(listed.digest.clone())
+            {
                 let says_enough = says_signature(&listed) && is_annotated;
                 referrers.candidates.push(Candidate { listed, says_enough });
             }
         }
         Ok(())
+    }
+
+    fn unreadable(&self, OddEntry { mut digest, size, .. }: OddEntry) -> Unreadable {
+        digest.truncate(digest.floor_char_boundary(limits::ODD_DIGEST_CHARS));
+        let what = format!("an entry of a list with digest {digest:?} and size {size}");
+        Unreadable { digest: Some(digest), error: self.bad_answer(what).into() }
     }
 
     pub(super) fn too_many(&self, what: &'static str, limit: usize) -> RemoteError {
@@ -339,10 +361,10 @@ fn says_signature(listed: &Descriptor) -> bool {
 }
 
 /// Whether a manifest is listed as a signature, or as nothing in particular.
-fn may_be_signature(listed: &Descriptor) -> bool {
-    let artifact_type = listed.artifact_type.as_deref().unwrap_or_default();
-    listed.media_type == MANIFEST_MEDIA_TYPE
-        && (says_signature(listed) || EMPTY_TYPES.contains(&artifact_type))
+fn may_be_signature(media_type: &str, artifact_type: Option<&str>) -> bool {
+    let artifact_type = artifact_type.unwrap_or_default();
+    media_type == MANIFEST_MEDIA_TYPE
+        && (artifact_type == SIGNATURE_MEDIA_TYPE || EMPTY_TYPES.contains(&artifact_type))
 }
 
 /// What stands at that tag.
