@@ -795,6 +795,39 @@ fn what_cannot_be_looked_into_is_told_and_hides_nothing() {
 }
 
 #[test]
+fn an_entry_that_leads_to_no_manifest_is_told_and_hides_nothing() {
+    let manifest = serde_json::to_string(&signature(&artifact())).unwrap();
+    let mut null = entry(&manifest, SIGNATURE_MEDIA_TYPE);
+    null["annotations"] = json!(null);
+    let mut unknown_hash = entry("2", SIGNATURE_MEDIA_TYPE);
+    unknown_hash["digest"] = json!("blake3:00");
+    let mut negative = entry("3", "");
+    negative["size"] = json!(-1);
+    let mut other = entry("4", "test/sbom");
+    other["digest"] = json!("blake3:00");
+    let signed = entry("5", SIGNATURE_MEDIA_TYPE);
+    let listing = [null, unknown_hash.clone(), negative, other, signed];
+    for (listing, signatures, odd) in [(&listing[..], 2, 2), (&[unknown_hash], 0, 1)] {
+        let (page, manifest) = (index(listing), manifest.clone());
+        let server = FakeHttp::start(move |request| match request.target.as_str() {
+            target if target.contains("/referrers/") => referrers(page.clone()),
+            target if target.ends_with(digest(&manifest).as_str()) => {
+                self::manifest(manifest.clone())
+            }
+            _ => unknown(),
+        });
+        let found = wait(repository(&server).signatures(&artifact())).unwrap();
+        assert_eq!(found.signatures.len(), signatures, "{found:?}");
+        let told: Vec<String> = found.unreadable.iter().map(|it| it.error.to_string()).collect();
+        assert!(told[0].ends_with("list with digest \"blake3:00\" and size 1"), "{told:?}");
+        assert_eq!(told.len(), odd, "{told:?}");
+    }
+    // As Go writes an empty list.
+    let server = FakeHttp::start(|_| referrers(r#"{"schemaVersion": 2, "manifests": null}"#));
+    assert_eq!(listed(&repository(&server)).unwrap(), []);
+}
+
+#[test]
 fn nobody_is_made_to_look_into_everything() {
     let bare = |n: usize| {
         let bytes = n.to_string();
