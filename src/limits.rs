@@ -172,11 +172,8 @@ pub const LISTING: Duration = Duration::from_secs(300);
 /// How long it may take to verify one artifact, its signatures and who is asked about revocation included.
 pub const VERIFICATION: Duration = Duration::from_secs(900);
 
-/// The longest pause before another try that a server may ask for. One that asks for more is not tried again: asking
-/// for hours is as good as refusing.
-pub const RETRY_AFTER: Duration = Duration::from_secs(30);
-
-/// How long after the first try of a request another may begin. Four pauses of [`RETRY_AFTER`] fit in.
+/// How long after the first try of a request another may begin. A server that asks to be waited for gets what it asks
+/// for within this: a minute is what many ask for, and asking for hours is as good as refusing.
 pub const RETRIES: Duration = Duration::from_secs(180);
 
 /// Redirects of one request. Registries need one, to where they store blobs.

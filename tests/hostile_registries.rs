@@ -341,12 +341,14 @@ fn a_registry_is_waited_for_as_long_as_it_asks_within_the_deadline() {
 
     let body = r#"{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}"#;
     let server = FakeHttp::start(move |_| Answer::new(429, body).header("Retry-After", "20"));
+    // A pause that would end after the deadline is not begun.
     let hasty = repository_with(&server, |options| options.deadline = Duration::from_secs(15));
     let start = Instant::now();
     let (kind, text) = told(&server, wait(hasty.read(&blob, Content::Blob)));
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert_eq!(kind, RepositoryErrorKind::Unavailable);
-    let end = "is unavailable after 1 try: HTTP status 429: TOOMANYREQUESTS: slow down";
+    let end =
+        "asks to wait 20 s, over the limit of 15 s: HTTP status 429: TOOMANYREQUESTS: slow down";
     assert!(text.ends_with(end), "{text}");
 }
 
@@ -359,11 +361,18 @@ fn a_registry_that_asks_for_too_much_patience_is_told_at_once_and_with_its_words
     });
     let (kind, text) = told(&server, wait(repository(&server).resolve("v1")));
     assert_eq!(kind, RepositoryErrorKind::Unavailable);
-    let end = "/manifests/v1 asks to wait 3600 s, over the limit of 30 s: HTTP status 429: \
+    let end = "/manifests/v1 asks to wait 3600 s, over the limit of 180 s: HTTP status 429: \
                TOOMANYREQUESTS: slow down";
     assert!(text.ends_with(end), "{text}");
     let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
     assert_eq!(methods, ["HEAD", "GET"]);
+    // One that refuses HEAD alone has no words about it.
+    let server = FakeHttp::start(move |request| match request.method.as_str() {
+        "HEAD" => Answer::new(429, "").header("Retry-After", "3600").without_body(),
+        _ => manifest("{}"),
+    });
+    let (_, text) = told(&server, wait(repository(&server).resolve("v1")));
+    assert!(text.ends_with("HEAD is answered so, and GET with HTTP status 200"), "{text}");
 }
 
 #[test]

@@ -9,7 +9,6 @@ use reqwest::{
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use super::{HttpError, Method, is_allowed, shown};
-use crate::limits;
 
 /// An answer; it came whole if its status is 200.
 pub(crate) struct Answer {
@@ -58,11 +57,13 @@ impl Answer {
         HttpError::Status { url: shown(&self.url), status: self.status, reason: self.said }
     }
 
-    pub(super) fn into_unavailable(self, tries: u32) -> HttpError {
+    /// `limit` is how long the server would have been waited for.
+    pub(super) fn into_unavailable(self, tries: u32, limit: Duration) -> HttpError {
         let (url, status) = (shown(&self.url), self.status);
         let asked = self.retry_after();
-        if asked > limits::RETRY_AFTER {
-            return HttpError::AsksToWait { url, asked, status, reason: self.said };
+        if asked > limit {
+            let limit = u32::try_from(limit.as_secs()).unwrap_or(u32::MAX);
+            return HttpError::AsksToWait { url, asked, limit, status, reason: self.said };
         }
         HttpError::Unavailable { url, tries, status, reason: self.said }
     }

@@ -81,13 +81,15 @@ pub enum HttpError {
     /// Overloaded, and asks for more patience than there is.
     #[error(
         "{url} asks to wait {} s, over the limit of {} s: HTTP status {status}: {reason}",
-        asked.as_secs(), limits::RETRY_AFTER.as_secs()
+        asked.as_secs(), limit
     )]
     AsksToWait {
         /// What was asked.
         url: String,
         /// How long.
         asked: Duration,
+        /// How long there is, in seconds.
+        limit: u32,
         /// With which status.
         status: u16,
         /// What the server said.

@@ -215,8 +215,9 @@ impl Transport {
             match tried {
                 Ok(answer) if !self.may_pass(&answer) => return Ok(answer),
                 Ok(answer) if sent.request.takes(&answer) => return Ok(answer),
-                Ok(answer) if is_last || answer.retry_after() > limits::RETRY_AFTER => {
-                    return Err(self.with_reason(sent, answer).await.into_unavailable(tries));
+                Ok(answer) if is_last => {
+                    let answer = self.with_reason(sent, answer).await;
+                    return Err(answer.into_unavailable(tries, self.settings.deadline));
                 }
                 Ok(answer) => status = answer.status,
                 Err(error @ (HttpError::Unreachable { .. } | HttpError::Broken { .. })) => {
@@ -253,10 +254,11 @@ impl Transport {
         let mut get = Request::new(Method::Get, sent.request.url, limits::ERROR_BODY_BYTES);
         get.headers.clone_from(&sent.request.headers);
         let sent = Sent { request: &get, ..*sent };
-        if let Ok(told) = self.attempt(&sent, 1).await
-            && told.status == answer.status
-        {
-            answer.said = told.said;
+        match self.attempt(&sent, 1).await {
+            Ok(told) if told.status == answer.status => answer.said = told.said,
+            Ok(told) => answer.said = only_head(told.status),
+            Err(HttpError::TooLarge { .. }) => answer.said = only_head(200),
+            Err(_) => {}
         }
         answer
     }
@@ -426,6 +428,10 @@ impl Transport {
         text.truncate(text.floor_char_boundary(limits::ERROR_BODY_BYTES));
         text
     }
+}
+
+fn only_head(get: u16) -> String {
+    format!("HEAD is answered so, and GET with HTTP status {get}")
 }
 
 /// How long bytes may be on their way, at the slowest that is borne.
