@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 use notation_sdk::{
     algorithm::HashAlgorithm,
     oci::{Digest, Manifest},
-    registry::layout::ImageLayout,
+    registry::{Repository as _, layout::ImageLayout},
+    testing::ready,
 };
 use serde_json::{Value, json};
 
@@ -185,6 +186,26 @@ fn a_signature_that_cannot_be_read_is_left_out_and_the_rest_copied() {
     assert_eq!(report["signatures"].as_array().unwrap().len(), 1);
     assert_eq!(report["unreadable"][0]["manifest"], broken["manifest"]);
     quickstart.run(&["verify", &there, "--insecure-registry"]).expect_status(0);
+}
+
+#[test]
+fn a_signature_without_an_envelope_is_left_out() {
+    let quickstart = Quickstart::new();
+    let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
+    let artifact = layout.resolve("v1").unwrap();
+    let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+    let mut manifest: Manifest = serde_json::from_slice(&layout.read(&listed).unwrap()).unwrap();
+    manifest.layers[0].digest = Digest::of(HashAlgorithm::Sha256, b"{}");
+    manifest.layers[0].size = 2;
+    let empty = ready(layout.push_signature(&manifest, b"{}")).unwrap();
+    let words = ["copy", "layout:v1", "copied:v1", "--from-oci-layout", "--to-oci-layout"];
+    let scope = ["--scope", Quickstart::SCOPE, "-o", "json"];
+    let copied = quickstart.run(&[&words[..], &scope].concat()).expect_status(0);
+    let report = json_of(&copied);
+    assert_eq!(report["signatures"], json!([listed.digest]));
+    assert_eq!(report["unreadable"][0]["manifest"], json!(empty.digest));
+    let told = report["unreadable"][0]["error"].as_str().unwrap();
+    assert!(told.contains("signature envelope cannot be parsed"), "{told}");
 }
 
 #[test]
