@@ -526,7 +526,7 @@ fn what_nobody_could_look_into_is_not_called_unsigned() {
         lie: nothing_but_at_the_tag(Answer::new(status, "")),
         told: vec![
             ("verify v1", 3, "problem: a list of signatures cannot be read: "),
-            ("list v1", 0, "has no signatures that can be read"),
+            ("list v1", 9, "has no signatures that can be read"),
             ("sign v1", 0, "signed: "),
         ],
     });

@@ -12,7 +12,7 @@ use super::{
     args::{MaxSignatures, OutputArgs},
     artifact::ArtifactArgs,
     block_on,
-    failure::Failure,
+    failure::{Exit, Failure},
     output,
     tree::Tree,
 };
@@ -89,7 +89,18 @@ impl Args {
             signatures: signatures.iter().map(Row::new).collect(),
             unreadable: unreadable.into_iter().map(UnreadableRow::new).collect(),
         };
-        output::data(self.output.format, &report)
+        output::data(self.output.format, &report)?;
+        report.outcome()
+    }
+}
+
+impl Report {
+    /// Where a whole list was not read, there may be signatures that nobody was told of.
+    fn outcome(&self) -> Outcome {
+        match self.unreadable.iter().find(|row| row.manifest.is_none()) {
+            None => Ok(()),
+            Some(row) => Err(Failure::silent(Exit::Partial, row.to_string())),
+        }
     }
 }
 
