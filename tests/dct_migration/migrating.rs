@@ -324,10 +324,10 @@ fn the_steps_of_the_plan_lead_to_an_enforced_verification() {
     let Some(world) = World::or_skip(&[]) else { return };
     world.planned();
     let quickstart = &world.multi.quickstart;
-    // A machine that trusts nobody yet.
+    // A machine that trusts nobody yet, and has a policy of something else.
     let own = quickstart.path("config/notation");
     fs::remove_dir_all(own.join("truststore")).unwrap();
-    fs::remove_file(own.join("trustpolicy.json")).unwrap();
+    let before = fs::read_to_string(own.join("trustpolicy.json")).unwrap();
     world.migrate(&[]).expect_status(0);
     let status = world.status().expect_status(0);
     assert!(status.stderr.contains("warning: trust store ca:release in "), "{}", status.stderr);
@@ -336,10 +336,12 @@ fn the_steps_of_the_plan_lead_to_an_enforced_verification() {
         .lines()
         .filter(|line| !line.contains("back: "))
         .filter_map(|line| Some(&line[line.find("notation-kms ")?..]))
-        .filter(|step| ["cert add", "policy import"].iter().any(|verb| step.contains(verb)))
-        .map(|step| step.split(": ").next().unwrap())
+        .filter(|step| {
+            ["cert add", "policy show", "policy import"].iter().any(|verb| step.contains(verb))
+        })
+        .map(|step| step.split([':', ',']).next().unwrap())
         .collect();
-    assert_eq!(steps.len(), 3, "{readme}");
+    assert_eq!(steps.len(), 4, "{readme}");
     let path = quickstart.path("");
     for step in steps {
         let step = step.replace("notation-kms", env!("CARGO_BIN_EXE_notation-kms"));
@@ -349,4 +351,6 @@ fn the_steps_of_the_plan_lead_to_an_enforced_verification() {
     let reference = format!("{}@{}", world.repository(), world.multi.index.digest);
     quickstart.run(&["verify", &reference, "--insecure-registry"]).expect_status(0);
     assert!(!world.status().expect_status(0).stderr.contains("trust store"));
+    let kept = fs::read_to_string(quickstart.path("trustpolicy.before.json")).unwrap();
+    assert_eq!(kept.trim_end(), before.trim_end());
 }

@@ -416,8 +416,11 @@ fn steps(folder: &Path, store: &str) -> Vec<String> {
             "on every machine that verifies: notation-kms cert add --type ca --store {store} \
              {dir}/truststore/x509/ca/{store}/*.pem"
         ),
+        "notation-kms policy show > trustpolicy.before.json, where there is one: keeps it"
+            .to_owned(),
         format!(
-            "notation-kms policy import {dir}/{AUDIT}: whoever verifies is told of failures, and nothing is refused"
+            "notation-kms policy import {dir}/{AUDIT} --force: whoever verifies is told of failures, and nothing is \
+             refused"
         ),
         format!(
             "notation-kms dct status ARCHIVE --plan {dir}/{PLAN}: exit code 0 is the time to go on"
