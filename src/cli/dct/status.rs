@@ -10,7 +10,9 @@ use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    PinArgs, RootRow, archived, nothing_released, open_archive, pins_of,
+    PinArgs, RootRow, archived,
+    migrate::readiness,
+    nothing_released, open_archive, pins_of,
     plan::{STRICT, parse},
     tell_roots,
 };
@@ -110,6 +112,9 @@ impl Args {
         }
         let registries = Registries::new(&self.registry, false);
         let judge = self.judge(&registries)?;
+        if let Some(plan) = &plan {
+            readiness::check_policy(plan, &judge)?;
+        }
         self.tell_missing_roots(&judge, &registries)?;
         let roots = tell_roots(&records);
         let mut report = Report { covered: 0, digests: rows, roots, refused, exits: Vec::new() };

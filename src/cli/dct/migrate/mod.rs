@@ -2,7 +2,7 @@
 
 mod failed;
 mod journal;
-mod readiness;
+pub(super) mod readiness;
 mod report;
 
 use std::{

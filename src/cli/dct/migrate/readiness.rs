@@ -49,9 +49,18 @@ impl NotReady {
     }
 }
 
+/// Holds every repository against the policy: whether it would prove who signed.
+pub(in crate::cli::dct) fn check_policy(plan: &Plan, judge: &Judge<'_>) -> Outcome {
+    for repository in to_sign(plan) {
+        let statement = judge.statement(&judge.scope(&repository.repository)?)?;
+        strict(repository, statement).map_err(NotReady::into_failure)?;
+    }
+    Ok(())
+}
+
 /// Holds every repository and its keys against the policy.
 pub(super) fn check(plan: &Plan, signers: &BTreeMap<&str, Signer>, judge: &Judge<'_>) -> Outcome {
-    for repository in plan.repositories.iter().filter(|one| !one.signatures.is_empty()) {
+    for repository in to_sign(plan) {
         let statement = judge.statement(&judge.scope(&repository.repository)?)?;
         let asked = strict(repository, statement).map_err(NotReady::into_failure)?;
         let stores = judge.stores(statement)?;
@@ -65,6 +74,10 @@ pub(super) fn check(plan: &Plan, signers: &BTreeMap<&str, Signer>, judge: &Judge
     Ok(())
 }
 
+fn to_sign(plan: &Plan) -> impl Iterator<Item = &PlannedRepository> {
+    plan.repositories.iter().filter(|one| !one.signatures.is_empty())
+}
+
 /// What a statement asks for, which has to be all of it but revocation: where nobody answers about that, it may be
 /// logged, and whatever is logged proves no signer.
 fn strict<'a>(
@@ -72,16 +85,17 @@ fn strict<'a>(
     statement: &'a Statement,
 ) -> Result<&'a Requirements, NotReady> {
     let strict = Level::Strict.checks();
+    let (name, at) = (statement.name.clone(), repository.repository.clone());
     match &statement.verification {
+        Verification::Verify(asked) if asked.identities == TrustedIdentities::Any => {
+            Err(NotReady::AnyIdentity { statement: name, repository: at })
+        }
         Verification::Verify(asked)
             if strict == (Checks { revocation: strict.revocation, ..asked.checks }) =>
         {
             Ok(asked)
         }
-        _ => Err(NotReady::NotStrict {
-            statement: statement.name.clone(),
-            repository: repository.repository.clone(),
-        }),
+        _ => Err(NotReady::NotStrict { statement: name, repository: at }),
     }
 }
 
@@ -93,9 +107,6 @@ fn check_chain(
 ) -> Result<(), NotReady> {
     let (name, repository) = (statement.name.clone(), repository.repository.clone());
     let subject = chain.leaf().subject();
-    if asked.identities == TrustedIdentities::Any {
-        return Err(NotReady::AnyIdentity { statement: name, repository });
-    }
     if !asked.identities.match_subject(subject) {
         let (subject, key) = (subject.to_string(), key.to_owned());
         return Err(NotReady::OtherIdentity { statement: name, repository, subject, key });
