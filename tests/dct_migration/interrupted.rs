@@ -9,7 +9,10 @@ use std::{
 use serde_json::json;
 
 use super::{World, digests, json_of, nonzero, pushed};
-use crate::support::{command::Run, fake_http::Answer};
+use crate::support::{
+    command::Run,
+    fake_http::{Answer, FakeHttp},
+};
 
 #[test]
 fn a_run_that_is_killed_goes_on_and_signs_each_digest_once() {
@@ -48,7 +51,7 @@ fn a_run_that_is_killed_goes_on_and_signs_each_digest_once() {
 }
 
 #[test]
-fn a_key_that_stops_signing_half_way_is_not_asked_again() {
+fn a_key_that_does_not_answer_keeps_no_other_from_signing_and_is_told_once() {
     let Some(world) = World::or_skip(&["2.0", "3.0"]) else { return };
     world.planned();
     let digests = digests(&world.read_plan());
@@ -67,6 +70,25 @@ fn a_key_that_stops_signing_half_way_is_not_asked_again() {
     let report = json_of(&run.finish().expect_status(9));
     assert_eq!(nonzero(&report["counts"]), json!({"signed": 1, "notTried": 2}), "{report:#}");
     assert_eq!(world.signatures(&digests[0]), 1);
+    let error = |i: usize| report["signatures"][i]["error"].as_str().unwrap();
+    assert!(error(1).starts_with("the key has failed before: "), "{report:#}");
+    assert_eq!(error(2), "the key has failed before");
+}
+
+#[test]
+fn a_timestamp_authority_that_fails_is_not_told_as_the_key() {
+    let Some(world) = World::or_skip(&["2.0"]) else { return };
+    world.planned();
+    let quickstart = &world.multi.quickstart;
+    quickstart.write_certificates("root.pem", 2, 1);
+    let nobody = FakeHttp::start(|_| Answer::hang_up());
+    let url = nobody.url();
+    let authority = ["--timestamp-url", url.as_str(), "--timestamp-root-cert", "root.pem"];
+    let report = json_of(&world.migrate(&authority).expect_status(6));
+    assert_eq!(nonzero(&report["counts"]), json!({"failed": 1, "notTried": 1}), "{report:#}");
+    let error = |i: usize| report["signatures"][i]["error"].as_str().unwrap();
+    assert!(error(0).contains("no timestamp for it is to be had"), "{report:#}");
+    assert_eq!(error(1), "the timestamp authority has failed before");
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) enum Fate {
     Missing,
     /// Not signed, or not accepted.
     Failed,
-    /// Not tried, because its key has not signed before, or its repository has failed.
+    /// Not tried, because its key or the timestamp authority has not signed before, or its repository has failed.
     NotTried,
 }
 
