@@ -45,7 +45,7 @@ const MAGICS: [(&[u8], &str); 15] = [
 ];
 
 /// Names that become `index.json` with bsdtar or on Windows, and one of control characters.
-const NAMES_OF_THE_INDEX: [&str; 14] = [
+const NAMES_OF_THE_INDEX: [&str; 15] = [
     "\\index.json",
     "C:index.json",
     "C:/index.json",
@@ -60,6 +60,7 @@ const NAMES_OF_THE_INDEX: [&str; 14] = [
     "index.json::$DATA",
     "INDEX~1.JSO",
     "index.json\r",
+    "index\u{200c}.json",
 ];
 
 type Tar = tar::Builder<Vec<u8>>;

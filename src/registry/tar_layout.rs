@@ -17,7 +17,7 @@ use super::{
     layout::{INDEX, LayoutError, MARKER},
     tar_header::{self, ExtendedHeader},
 };
-use crate::{json, limits};
+use crate::{json, limits, text::is_invisible};
 
 /// As many bytes as tell that a file is compressed.
 const MAGIC_BYTES: u64 = 8;
@@ -286,10 +286,12 @@ fn normal_name(written: &str) -> Result<String, TarError> {
 }
 
 /// bsdtar takes drive letters and backslashes off the front of a name, and Windows those dots and spaces off the end of
-/// a part; there, `:` is also in front of a file's other streams, and `~` in the short names of files.
+/// a part; there, `:` is also in front of a file's other streams, and `~` in the short names of files. HFS+ passes over
+/// characters of no width.
 fn has_one_reading(part: &str) -> bool {
     !part.ends_with(['.', ' '])
-        && !part.contains(|c: char| matches!(c, '\\' | ':' | '~') || c.is_control())
+        && !part
+            .contains(|c: char| matches!(c, '\\' | ':' | '~') || c.is_control() || is_invisible(c))
 }
 
 /// Whether layouts have a file or a folder of that name.
