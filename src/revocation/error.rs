@@ -110,6 +110,9 @@ pub enum CrlError {
     /// The certificate's entry cannot be read.
     #[error("entry of the certificate is not valid DER (RFC 5280, section 5.3)")]
     BadEntry,
+    /// The certificate is on hold, and neither a newer CRL nor a delta CRL says whether it still is.
+    #[error("it lists the certificate as on hold, and nobody can tell whether that has ended")]
+    MayBeOnHold,
     /// The CRLs at hand leave out a reason for which the certificate may be revoked.
     #[error("the CRLs do not cover all reasons for revocation")]
     ReasonsNotCovered,

@@ -1,5 +1,5 @@
 //! The verdict on each certificate of a chain: OCSP first, then CRLs (trust-store-trust-policy.md,
-//! "Certificate Revocation Evaluation").
+//! "Certificate Revocation Evaluation"). Before both, a file that revokes the certificate.
 
 use time::UtcDateTime;
 
@@ -61,9 +61,13 @@ pub fn judge_certificate(
     let responses = Responses { certificate, issuer, evidence, at, signed_before: authentic };
     let lists = Lists { certificate, issuer, evidence, at, signed_before: proven };
     let mut attempts = Vec::new();
-    let status = match responses.judge(&mut attempts) {
-        Ok(Some(status)) => Some(status),
+    let mut status = lists.revoked_by_file(&mut attempts);
+    if let Ok(None) = status {
+        status = responses.judge(&mut attempts);
+    }
+    let status = match status {
         Ok(None) => lists.judge(&mut attempts),
+        Ok(status) => status,
         Err(Unreadable) => None,
     };
     let mut attempts = without_repeats(attempts);

@@ -7,6 +7,7 @@ use super::{
     Attempt, AttemptError, Crl, CrlError, CrlEvidence, Evidence, Method, RevocationReason,
     RevocationStatus, Source,
     entry::Entry,
+    responder::Unreadable,
     signed::{check_begun, check_current},
 };
 use crate::{
@@ -43,8 +44,11 @@ enum NoFinding {
     Unusable(AttemptError),
     /// It is the issuer's, and waits for its delta CRL or lists the certificate: what stands in for it would hide that.
     /// Why it does not count stands in the attempts.
-    Undecided,
+    Undecided(Option<Hold>),
 }
+
+/// A hold of which nobody can tell whether it has ended, the newest last: by a CRL of that time, at that place.
+type Hold = (UtcDateTime, String);
 
 /// What one distribution point's CRL says, with its delta CRL.
 struct Finding {
@@ -58,6 +62,36 @@ struct Finding {
 }
 
 impl Lists<'_> {
+    /// What files say against the certificate and no CRL takes back. Whoever hands one in knows what it says, and it is
+    /// true whatever its age, whatever its certificate names and whatever a responder answers.
+    ///
+    /// # Errors
+    /// [`Unreadable`], where the certificate is listed in a way that cannot be read.
+    pub(super) fn revoked_by_file(
+        &self,
+        attempts: &mut Vec<Attempt>,
+    ) -> Result<Option<RevocationStatus>, Unreadable> {
+        let mut result = Ok(None);
+        for file in self.files(false).chain(self.files(true)) {
+            let Ok(crl) = self.parse(file) else { continue };
+            if crl.scope().check_kind(self.certificate).is_err() {
+                continue;
+            }
+            let method = if crl.is_delta() { Method::DeltaCrl } else { Method::Crl };
+            match self.word(&crl) {
+                Ok(Word::Revoked(entry)) => {
+                    return Ok(Some(Source::of_crl(method, file, &crl).revoked(entry)));
+                }
+                Ok(Word::Unreadable) => {
+                    attempts.push(Attempt::new(method, &file.url, CrlError::BadEntry));
+                    result = Err(Unreadable);
+                }
+                _ => {}
+            }
+        }
+        result
+    }
+
     /// The verdict, where the CRLs have one; everything that gave none goes to `attempts`.
     pub(super) fn judge(&self, attempts: &mut Vec<Attempt>) -> Option<RevocationStatus> {
         let points = match self.certificate.crl_distribution_points() {
@@ -95,7 +129,8 @@ impl Lists<'_> {
     }
 
     /// What the CRL of a distribution point says: the newest, where there are several. A file counts where none of the
-    /// point's own URLs gave anything; against the certificate, it always counts.
+    /// point's own URLs gave anything, and for a hold where it is newer. A hold that may last leaves what is older
+    /// undecided.
     fn point(&self, point: &DistributionPoint, attempts: &mut Vec<Attempt>) -> Option<Finding> {
         if !self.is_own(point) {
             let url = point.uris().first().cloned();
@@ -106,7 +141,7 @@ impl Lists<'_> {
         if point.uris().is_empty() {
             attempts.push(Attempt::without_url(Method::Crl, AttemptError::NoUrl));
         }
-        let (mut named, mut is_undecided) = (None, false);
+        let (mut named, mut is_undecided, mut hold) = (None, false, None);
         for url in point.uris() {
             let mut answers = self.answers(url).peekable();
             if answers.peek().is_none() {
@@ -118,35 +153,50 @@ impl Lists<'_> {
                     Err(NoFinding::Unusable(why)) => {
                         attempts.push(Attempt::new(Method::Crl, url, why));
                     }
-                    Err(NoFinding::Undecided) => is_undecided = true,
+                    Err(NoFinding::Undecided(held)) => {
+                        is_undecided = true;
+                        hold = hold.max(held);
+                    }
                 }
             }
         }
         let mut about_files = Vec::new();
-        let of_files = self.of_files(point, &mut about_files);
-        if named.is_none() {
+        let (of_files, held) = self.of_files(point, &mut about_files);
+        if named.is_none() || held.is_some() {
             attempts.append(&mut about_files);
         }
+        hold = hold.max(held);
         let may_vouch = named.is_none() && !is_undecided;
-        match of_files.filter(|finding| may_vouch || finding.word.is_against()) {
+        let found = match of_files.filter(|finding| may_vouch || finding.word.is_against()) {
             Some(finding) => Finding::newest(named, finding),
             None => named,
+        }?;
+        match hold {
+            Some((since, place)) if !found.word.is_against() && found.this_update <= since => {
+                attempts.push(Attempt::new(Method::Crl, &place, CrlError::MayBeOnHold));
+                None
+            }
+            _ => Some(found),
         }
     }
 
     /// What the CRLs of a folder say, whose names nobody names.
-    fn of_files(&self, point: &DistributionPoint, attempts: &mut Vec<Attempt>) -> Option<Finding> {
-        let mut found = None;
+    fn of_files(
+        &self,
+        point: &DistributionPoint,
+        attempts: &mut Vec<Attempt>,
+    ) -> (Option<Finding>, Option<Hold>) {
+        let (mut found, mut hold) = (None, None);
         for answer in self.files(false) {
             match self.complete(answer, point, attempts) {
                 Ok(finding) => found = Finding::newest(found, finding),
                 Err(NoFinding::Unusable(why)) => {
                     attempts.push(Attempt::new(Method::Crl, &answer.url, why));
                 }
-                Err(NoFinding::Undecided) => {}
+                Err(NoFinding::Undecided(held)) => hold = hold.max(held),
             }
         }
-        found
+        (found, hold)
     }
 
     /// What a complete CRL says.
@@ -168,7 +218,7 @@ impl Lists<'_> {
                 return Err(why.into());
             }
             attempts.push(Attempt::new(Method::Crl, &answer.url, why));
-            return Err(NoFinding::Undecided);
+            return Err(NoFinding::Undecided(Some((crl.this_update(), source.url))));
         }
         let this_update = crl.this_update();
         let (by, sources) = (source.clone(), vec![source]);
@@ -192,15 +242,12 @@ impl Lists<'_> {
                 Ok(named) => points.extend(named),
                 Err(why) => {
                     attempts.push(Attempt::new(Method::Crl, &finding.by.url, why));
-                    return Err(NoFinding::Undecided);
+                    return Err(finding.undecided());
                 }
             }
         }
-        if points.is_empty() {
-            return Ok(());
-        }
         let Some((word, source)) = self.delta(crl, &points, attempts) else {
-            return Err(NoFinding::Undecided);
+            return if points.is_empty() { Ok(()) } else { Err(finding.undecided()) };
         };
         let updated = match (finding.word, word) {
             (before, Word::Nothing | Word::Later(..)) => before.max(word),
@@ -216,7 +263,8 @@ impl Lists<'_> {
     }
 
     /// What the newest delta CRL to a CRL says. All places are alternatives: the scope of each has to be that
-    /// of the complete CRL.
+    /// of the complete CRL. A file counts where none is there of those that are named, and against the certificate
+    /// where it is newer.
     fn delta(
         &self,
         crl: &Crl<'_>,
@@ -234,15 +282,19 @@ impl Lists<'_> {
                 tried.push(Attempt::unasked(Method::DeltaCrl, url));
             }
             for answer in answers {
-                self.take_delta(crl, answer, &mut found, &mut tried);
+                self.take_delta(crl, answer, |_| true, &mut found, &mut tried);
             }
         }
-        if found.is_none() {
-            for answer in self.files(true) {
-                self.take_delta(crl, answer, &mut found, &mut tried);
-            }
+        let stands_in = found.is_none() && !points.is_empty();
+        let mut about_files = Vec::new();
+        for answer in self.files(true) {
+            let counts = |word: Word| stands_in || word.is_against();
+            self.take_delta(crl, answer, counts, &mut found, &mut about_files);
         }
-        if urls.is_empty() && found.is_none() {
+        if stands_in {
+            tried.append(&mut about_files);
+        }
+        if urls.is_empty() && !points.is_empty() && found.is_none() {
             tried.push(Attempt::without_url(Method::DeltaCrl, AttemptError::NoUrl));
         }
         attempts.extend(tried);
@@ -253,6 +305,7 @@ impl Lists<'_> {
         &'e self,
         crl: &Crl<'_>,
         answer: &'e CrlEvidence,
+        may_count: impl FnOnce(Word) -> bool,
         found: &mut Option<(Crl<'e>, Word, Source)>,
         tried: &mut Vec<Attempt>,
     ) {
@@ -269,7 +322,7 @@ impl Lists<'_> {
                     let newer = || !before.is_final() && delta.is_newer_than(known);
                     word.finality() > before.finality() || newer()
                 });
-                if counts {
+                if counts && may_count(word) {
                     let source = Source::of_crl(Method::DeltaCrl, answer, &delta);
                     *found = Some((delta, word, source));
                 }
@@ -364,6 +417,12 @@ impl Word {
 }
 
 impl Finding {
+    /// What a finding is without the delta CRL that it waits for.
+    fn undecided(&self) -> NoFinding {
+        let hold = || (self.this_update, self.by.url.clone());
+        NoFinding::Undecided(self.word.is_against().then(hold))
+    }
+
     /// The newest counts; but what is final stays.
     fn newest(known: Option<Self>, other: Self) -> Option<Self> {
         let Some(known) = known else { return Some(other) };

@@ -27,7 +27,7 @@ pub(super) struct Responses<'a> {
     pub(super) signed_before: Option<UtcDateTime>,
 }
 
-/// A responder says that the certificate is revoked, in a way that cannot be read. Why stands in the attempts.
+/// A responder or a file says that the certificate is revoked, in a way that cannot be read. Why stands in the attempts.
 pub(super) struct Unreadable;
 
 /// What one response says.

@@ -49,14 +49,18 @@ impl Scope {
         {
             return Err(CrlError::OtherDistributionPoint);
         }
+        self.check_kind(certificate)?;
+        let all = Reasons::ALL;
+        Ok(self.reasons.unwrap_or(all).and(point.reasons.unwrap_or(all)))
+    }
+
+    /// Shows that the CRL is about certificates of that kind.
+    pub(super) fn check_kind(&self, certificate: &Certificate) -> Result<(), CrlError> {
         let only = match certificate.is_ca() {
             _ if self.only_attributes => "attribute certificates",
             true if self.only_users => "certificates of users",
             false if self.only_cas => "certificates of CAs",
-            _ => {
-                let all = Reasons::ALL;
-                return Ok(self.reasons.unwrap_or(all).and(point.reasons.unwrap_or(all)));
-            }
+            _ => return Ok(()),
         };
         Err(CrlError::OutOfScope { only })
     }

@@ -509,3 +509,75 @@ fn an_entry_that_cannot_be_read_is_overruled_by_no_other_crl_but_one_that_revoke
         scene.with_crl(&revoking).assert_revoked();
     }
 }
+
+#[test]
+fn a_file_that_revokes_for_good_counts_whatever_a_responder_says() {
+    let file = "crls/issuing.crl";
+    let judged = |crl: fn(&Scene, TestCrl) -> TestCrl| {
+        let scene = Scene::both();
+        let (good, crl) = (scene.good(), crl(&scene, scene.empty()));
+        scene.with_answer(&good).with_file(file, &crl)
+    };
+    let scene = judged(|scene, crl| crl.revoke(scene.leaf(), Some(1)));
+    assert_eq!(scene.assert_revoked(), RevocationReason::KeyCompromise);
+    let RevocationStatus::Revoked { source, .. } = scene.status() else { panic!() };
+    assert_eq!((source.method, source.url.as_str()), (Method::Crl, file));
+    // Expired, of another distribution point, or a delta CRL to nothing.
+    judged(|scene, crl| TestCrl {
+        next_update: Some(NOW - Duration::SECOND),
+        ..crl.revoke(scene.leaf(), Some(1))
+    })
+    .assert_revoked();
+    judged(|scene, crl| {
+        let point = explicit(0, &explicit(0, &uri(OTHER_URL)));
+        crl.scope(&[point]).revoke(scene.leaf(), Some(1))
+    })
+    .assert_revoked();
+    judged(|scene, crl| crl.number(12).delta_to(9).revoke(scene.leaf(), Some(1))).assert_revoked();
+    judged(|scene, crl| crl.list(scene.leaf(), &[extension("2.5.29.21", false, &integer(1))]))
+        .assert_unknown("entry of the certificate is not valid DER");
+    // A hold may have ended, which the responder knows; of attribute certificates, it is not.
+    judged(|scene, crl| crl.revoke(scene.leaf(), Some(6))).assert_good();
+    judged(|scene, crl| crl.scope(&[implicit(5, &[0xff])]).revoke(scene.leaf(), Some(1)))
+        .assert_good();
+    // One that is not the issuer's says nothing, nor does one at a URL.
+    let scene = Scene::both();
+    let (good, crl) = (scene.good(), scene.empty().revoke(scene.leaf(), Some(1)));
+    let mut scene = scene.with_answer(&good).with_crl(&crl);
+    let forged = crl.sign(&scene.pki.root_key);
+    scene.evidence.crls.push(CrlEvidence::of_file(file, NOW, forged));
+    scene.assert_good();
+}
+
+#[test]
+fn a_file_revokes_a_certificate_that_names_nobody() {
+    let scene = Scene::new(&[]);
+    let crl = scene.empty().revoke(scene.leaf(), Some(1));
+    scene.with_file("crls/issuing.crl", &crl).assert_revoked();
+}
+
+#[test]
+fn a_hold_in_a_newer_file_is_not_taken_back_by_what_is_older() {
+    let file = "crls/issuing.crl";
+    let freshest = sequence(&[distribution_point(&["http://crl.test/delta.crl"], &[])]);
+    let held = |scene: &Scene| scene.empty().number(8).revoke(scene.leaf(), Some(6));
+    let expired = |crl| TestCrl { next_update: Some(NOW - Duration::SECOND), ..crl };
+    let waiting = |crl: TestCrl| crl.extension(FRESHEST_CRL, false, &freshest);
+    let changes: [(&dyn Fn(TestCrl) -> TestCrl, &str); 2] =
+        [(&expired, "it expired at "), (&waiting, "not in the evidence")];
+    for (change, why) in changes {
+        let scene = Scene::crl();
+        let (held, older) = (change(held(&scene)), scene.empty());
+        let older = TestCrl { this_update: held.this_update - DAY, ..older };
+        let scene = scene.with_crl(&older).with_file(file, &held);
+        let told = scene.unknown();
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].contains(why), "{told:#?}");
+        let hold =
+            "it lists the certificate as on hold, and nobody can tell whether that has ended";
+        assert_eq!(told[1], format!("CRL {file}: {hold}"));
+        // What is newer knows that it has ended.
+        let newer = TestCrl { this_update: held.this_update + Duration::HOUR, ..older };
+        scene.with_crl(&newer).assert_good();
+    }
+}

@@ -238,3 +238,42 @@ fn a_key_that_was_good_until_after_the_signature_was_made_does_no_harm_in_a_delt
     let RevocationStatus::Good { listed, .. } = scene.status() else { panic!() };
     assert_eq!(listed.unwrap().invalidity_date, NOW - DAY);
 }
+
+#[test]
+fn what_a_delta_crl_of_a_folder_says_against_a_certificate_counts_beside_a_named_one() {
+    let file = "crls/delta.crl";
+    for reason in [1, 6] {
+        // Newer than the named one, which is good.
+        let scene = with(same, same);
+        let newer = scene.empty().number(13).delta_to(9);
+        let (against, good) = (newer.clone().revoke(scene.leaf(), Some(reason)), newer);
+        scene.with_file(file, &against).assert_revoked();
+        with(same, same).with_file(file, &good).assert_good();
+        // To a complete CRL that names none.
+        let scene = Scene::crl();
+        let (complete, against) =
+            (scene.empty().number(10), delta(&scene).revoke(scene.leaf(), Some(reason)));
+        let scene = scene.with_crl(&complete);
+        scene.assert_good();
+        scene.with_file(file, &against).assert_revoked();
+    }
+    // An older hold has ended.
+    let scene = with(same, same);
+    let older = scene.empty().number(11).delta_to(9).revoke(scene.leaf(), Some(6));
+    scene.with_file(file, &older).assert_good();
+}
+
+#[test]
+fn a_delta_crl_of_a_folder_ends_a_hold_where_the_named_one_is_not_to_be_had() {
+    let file = "crls/delta.crl";
+    let scene = Scene::crl();
+    let (held, delta) =
+        (base(&scene).revoke(scene.leaf(), Some(6)), delta(&scene).revoke(scene.leaf(), Some(8)));
+    let scene = scene.with_crl(&held).with_crl_answer(DELTA_URL, Err(unreachable()));
+    assert_eq!(scene.unknown().len(), 1);
+    scene.with_file(file, &delta).assert_good();
+    // Where none is named, nothing waits for it.
+    let scene = Scene::crl();
+    let held = scene.empty().number(10).revoke(scene.leaf(), Some(6));
+    scene.with_crl(&held).with_file(file, &delta).assert_revoked();
+}
