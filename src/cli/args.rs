@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -201,6 +202,22 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     match seconds {
         0 => Err(refused()),
         seconds => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// A duration as [`duration`] reads it, in days, hours, minutes and seconds.
+pub(super) struct Span(pub(super) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0.as_secs();
+        for (unit, seconds) in [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60), ("s", 1)] {
+            if rest >= seconds {
+                write!(f, "{}{unit}", rest / seconds)?;
+            }
+            rest %= seconds;
+        }
+        Ok(())
     }
 }
 

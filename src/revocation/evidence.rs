@@ -32,6 +32,8 @@ pub struct CrlEvidence {
     pub fetched_at: UtcDateTime,
     /// The DER of the CRL (RFC 5280, section 5.1), base or delta.
     pub answer: Result<RevocationAnswer, FetchFailure>,
+    /// Why nothing of it counts but what no CRL takes back: it is older than its user allows.
+    pub too_old: Option<FetchFailure>,
 }
 
 /// What came of asking one OCSP responder about one certificate.
@@ -125,6 +127,7 @@ impl CrlEvidence {
             is_file: false,
             fetched_at,
             answer: answer.map(RevocationAnswer::new),
+            too_old: None,
         }
     }
 

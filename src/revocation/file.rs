@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! { "version": 1,
-//!   "crls": [ { "url": TEXT, "isFile": true?, "fetchedAt": TIME, "der": BASE64 } | { …, "failure": FAILURE } ],
+//!   "crls": [ { "url": TEXT, "isFile": true?, "fetchedAt": TIME, "der": BASE64 } | { …, "failure": FAILURE }
+//!             | { …, "der": BASE64, "failure": FAILURE, which is tooOld } ],
 //!   "ocsp": [ { "url": TEXT, "fetchedAt": TIME, "certificate": HEX, "nonce": BASE64?, "der": BASE64 } | … ] }
 //! FAILURE = { "kind": unreachable | timeout | status | tooLarge | notAllowed | unreadable | tooOld, "status": NUMBER?,
 //!             "message": TEXT }
@@ -90,9 +91,10 @@ pub enum CrlFileError {
 
 impl Serialize for Evidence {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let crls = self.crls.iter().map(|crl| Answer {
-            is_file: crl.is_file,
-            ..Answer::new(&crl.url, crl.fetched_at, &crl.answer)
+        let crls = self.crls.iter().map(|crl| {
+            let answer = Answer::new(&crl.url, crl.fetched_at, &crl.answer);
+            let failure = crl.too_old.as_ref().map(Failure::new).or(answer.failure);
+            Answer { is_file: crl.is_file, failure, ..answer }
         });
         let ocsp = self.ocsp.iter().map(|response| Answer {
             certificate: Some(crypto::hex(&response.certificate)),
@@ -113,10 +115,11 @@ impl<'de> Deserialize<'de> for Evidence {
             return Err(D::Error::custom(text));
         }
         let mut evidence = Self::new();
-        for crl in document.crls {
-            let (fetched_at, answer) = (crl.fetched_at()?, crl.answer()?);
+        for mut crl in document.crls {
+            let (fetched_at, too_old) = (crl.fetched_at()?, crl.take_too_old()?);
+            let answer = crl.answer()?;
             let mut one = CrlEvidence::new(crl.url, fetched_at, answer);
-            one.is_file = crl.is_file;
+            (one.is_file, one.too_old) = (crl.is_file, too_old);
             evidence.crls.push(one);
         }
         for response in document.ocsp {
@@ -162,6 +165,14 @@ impl Answer {
     fn fetched_at<E: serde::de::Error>(&self) -> Result<UtcDateTime, E> {
         UtcDateTime::parse(&self.fetched_at, &Rfc3339Format)
             .map_err(|_| E::custom(format!("fetchedAt {:?} is no time", self.fetched_at)))
+    }
+
+    /// Why an answer that is there does not count.
+    fn take_too_old<E: serde::de::Error>(&mut self) -> Result<Option<FetchFailure>, E> {
+        let is_too_old = |failure: &Failure| failure.kind == "tooOld";
+        let has_answer = self.der.is_some();
+        let failure = self.failure.take_if(|failure| has_answer && is_too_old(failure));
+        failure.map(|failure| failure.read()).transpose()
     }
 
     fn answer<E: serde::de::Error>(&self) -> Result<Result<Vec<u8>, FetchFailure>, E> {
@@ -237,7 +248,10 @@ mod tests {
             evidence.crls.push(CrlEvidence::new("http://a/", at, Err(failure)));
         }
         evidence.crls.push(CrlEvidence::new("http://b/", at, Ok(vec![1, 2])));
+        let mut old = CrlEvidence::of_file("b.crl", at, vec![1, 2]);
+        old.too_old = Some(FetchFailure::new(Kind::TooOld, "of last year"));
         evidence.crls.push(CrlEvidence::of_file("b.crl", at, vec![1, 2]));
+        evidence.crls.push(old);
         let mut response = OcspEvidence::new("http://c/", at, [0xa5; 32], Ok(vec![3]));
         response.nonce = Some(vec![4; 32]);
         evidence.ocsp.push(response);
@@ -259,6 +273,8 @@ mod tests {
         assert!(changed("T12:00:00Z", "").contains("is no time"));
         assert!(changed(r#""der": "AA==""#, r#""x": 1"#).contains("unknown field"));
         assert!(changed(r#", "der": "AA==""#, "").contains("either der or failure"));
+        let both = r#""der": "AA==", "failure": {"kind": "timeout", "message": ""}"#;
+        assert!(changed(r#""der": "AA==""#, both).contains("either der or failure"));
         let failure = r#""failure": {"kind": "other", "message": ""}"#;
         assert!(changed(r#""der": "AA==""#, failure).contains("\"other\" is not known"));
     }

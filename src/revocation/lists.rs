@@ -213,7 +213,7 @@ impl Lists<'_> {
         let reasons = crl.scope().reasons_for(self.certificate, point)?;
         let source = Source::of_crl(Method::Crl, answer, &crl);
         let word = self.word(&crl)?;
-        if let Err(why) = self.check_current(&crl, word) {
+        if let Err(why) = self.check_current(answer, &crl, word) {
             if !word.is_against() {
                 return Err(why.into());
             }
@@ -313,7 +313,7 @@ impl Lists<'_> {
             let delta = self.parse(answer)?;
             crl.check_delta(&delta)?;
             let word = self.word(&delta)?;
-            self.check_current(&delta, word)?;
+            self.check_current(answer, &delta, word)?;
             Ok((delta, word))
         };
         match read() {
@@ -348,12 +348,21 @@ impl Lists<'_> {
         Ok(words.max().unwrap_or(Word::Nothing))
     }
 
-    /// Shows that a CRL still holds. One that has expired still tells what is never taken back.
-    fn check_current(&self, crl: &Crl<'_>, word: Word) -> Result<(), CrlError> {
-        if !word.is_final() {
-            check_current(crl.next_update(), self.at)?;
+    /// Shows that a CRL still holds. One that has expired, or is too old for its user, still tells what is never taken
+    /// back.
+    fn check_current(
+        &self,
+        answer: &CrlEvidence,
+        crl: &Crl<'_>,
+        word: Word,
+    ) -> Result<(), AttemptError> {
+        if word.is_final() {
+            return Ok(());
         }
-        Ok(())
+        if let Some(too_old) = &answer.too_old {
+            return Err(too_old.clone().into());
+        }
+        Ok(check_current(crl.next_update(), self.at).map_err(CrlError::from)?)
     }
 
     fn weigh(&self, entry: Entry) -> Word {

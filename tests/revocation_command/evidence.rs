@@ -328,9 +328,11 @@ fn evidence_that_is_too_old_does_not_count_and_that_is_said() {
             .replace_nanosecond(0)
             .unwrap(),
     );
-    let told = format!("it is of {written}, over 3600s old or from the future");
+    let told = format!("it is of {written}, over 1h old or from the future");
     assert!(
-        old.stderr.contains(&format!("warning: evidence of issuing.crl does not count: {told}\n")),
+        old.stderr.contains(&format!(
+            "warning: evidence of issuing.crl does not count, but for what it revokes: {told}\n"
+        )),
         "{}",
         old.stderr
     );
@@ -343,6 +345,18 @@ fn evidence_that_is_too_old_does_not_count_and_that_is_said() {
     let of = rfc3339(desk.ca.crl().this_update);
     assert!(then.ends_with(&format!("CRL issuing.crl, of {of}, fetched {written}\n")), "{then}");
     desk.verify(&["--offline", "--max-evidence-age", "1h"]).expect_status(2);
+
+    // What it revokes stays revoked, and the record of that gives the same again.
+    let revoking = desk.ca.crl().revoke(desk.ca.leaf(), Some(1));
+    desk.write("revoking.crl", &revoking.sign(&desk.ca.pki.issuing_key));
+    age(&desk.path("revoking.crl"), HOUR * 5);
+    let words = ["--evidence", "revoking.crl", "--max-evidence-age", "1h30m"];
+    let revoked = desk.verify(&[&words[..], &["--record", "verdict.json"]].concat());
+    let revoked = revoked.expect_status(3);
+    assert!(revoked.stderr.contains(", over 1h30m old "), "{}", revoked.stderr);
+    assert!(revoked.stdout.contains("CRL revoking.crl, of "), "{}", revoked.stdout);
+    let again = desk.run(&["verify", "--replay", "verdict.json"]).expect_status(3);
+    assert_eq!(again.stdout, revoked.stdout);
 
     // What was fetched is as old as its answers, whatever the file's time.
     desk.run(&["revocation", "fetch", "chain.pem", "--to", "evidence.json"]).expect_status(0);

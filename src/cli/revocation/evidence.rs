@@ -10,18 +10,18 @@ use time::UtcDateTime;
 
 use crate::{
     cli::{
+        args::Span,
         failure::{Exit, Failure},
         output,
     },
     fs, limits,
-    revocation::{
-        CrlEvidence, Evidence, FetchFailure, FetchFailureKind, RevocationAnswer, crls_of_file,
-    },
+    revocation::{CrlEvidence, Evidence, FetchFailure, FetchFailureKind, crls_of_file},
     verify::Record,
     x509::Rfc3339,
 };
 
-/// Reads files and folders. What is older than `max_age` at that time does not count, and says so.
+/// Reads files and folders. What is older than `max_age` at that time does not count, and says so; but what a CRL
+/// revokes stays revoked.
 pub(super) fn read(
     paths: &[PathBuf],
     max_age: Option<Duration>,
@@ -39,33 +39,34 @@ pub(super) fn read(
     }
     if let Some(max_age) = max_age {
         for crl in &mut evidence.crls {
-            check_age(&crl.url, crl.fetched_at, &mut crl.answer, max_age, at);
+            if let Some(too_old) = too_old(crl.fetched_at, max_age, at) {
+                warn(&crl.url, "does not count, but for what it revokes", &too_old);
+                crl.too_old = Some(too_old);
+            }
         }
         for one in &mut evidence.ocsp {
-            check_age(&one.url, one.fetched_at, &mut one.answer, max_age, at);
+            if let Some(too_old) = too_old(one.fetched_at, max_age, at) {
+                warn(&one.url, "does not count", &too_old);
+                one.answer = one.answer.clone().and(Err(too_old));
+            }
         }
     }
     Ok(evidence)
 }
 
-/// Puts the reason in the place of an answer that is too old.
-fn check_age(
-    url: &str,
-    fetched_at: UtcDateTime,
-    answer: &mut Result<RevocationAnswer, FetchFailure>,
-    max_age: Duration,
-    at: UtcDateTime,
-) {
+/// Why an answer is too old, where it is.
+fn too_old(fetched_at: UtcDateTime, max_age: Duration, at: UtcDateTime) -> Option<FetchFailure> {
     // What says that it is from the future does not say how old it is.
     if fetched_at <= at && at - fetched_at <= max_age {
-        return;
+        return None;
     }
-    let of = Rfc3339(fetched_at);
-    let why = format!("it is of {of}, over {max_age:?} old or from the future");
-    output::note(&format!("warning: evidence of {url} does not count: {why}"));
-    if answer.is_ok() {
-        *answer = Err(FetchFailure::new(FetchFailureKind::TooOld, why));
-    }
+    let (of, max_age) = (Rfc3339(fetched_at), Span(max_age));
+    let why = format!("it is of {of}, over {max_age} old or from the future");
+    Some(FetchFailure::new(FetchFailureKind::TooOld, why))
+}
+
+fn warn(url: &str, what: &str, too_old: &FetchFailure) {
+    output::note(&format!("warning: evidence of {url} {what}: {}", too_old.message));
 }
 
 /// The files of a folder, by name. What begins with a dot is nobody's evidence.

@@ -36,7 +36,7 @@ impl Known {
     /// and nobody asks them where there is an answer already. Files stay, as nobody takes them for an answer.
     fn of_use(&self, chain: &CertificateChain, at: UtcDateTime) -> Evidence {
         let mut evidence = self.evidence.clone();
-        evidence.crls.retain(|one| one.is_file || one.answer.is_ok());
+        evidence.crls.retain(|one| one.is_file || one.answer.is_ok() && one.too_old.is_none());
         evidence.ocsp.retain(|one| one.answer.is_ok());
         for judged in judge(chain, &self.evidence, at, SigningTime::Unknown) {
             let attempts = match &judged.status {
