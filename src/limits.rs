@@ -320,7 +320,8 @@ pub const CRL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many times the time for one CRL all asking about the revocation of one artifact may take: whoever signs chooses
 /// whom to ask, dozens of servers that never answer. A responder, a CRL and its delta CRL for the certificates of a
-/// signer and of a timestamp authority fit in, each with its whole time.
+/// signer and of a timestamp authority fit in, each with its whole time. Each signature has the time for one OCSP
+/// response and one CRL beside: a hundred of them end within [`VERIFICATION`], and one that is slow hides no other.
 pub const REVOCATION_TIMEOUTS: u32 = 12;
 
 /// Answers that are asked for about one certificate, each by what the one before has left open.

@@ -17,6 +17,8 @@ pub struct Evidence {
     pub ocsp: Vec<OcspEvidence>,
     /// How long the asking has taken: all about one artifact has one limit. Documents do not hold it.
     pub(super) asking: Duration,
+    /// How much of it was about the signature at hand, which has some time whatever those before it took.
+    pub(super) asking_now: Duration,
 }
 
 /// What came of asking for one CRL.
@@ -97,6 +99,12 @@ impl Evidence {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Begins with the next signature of the artifact: what those before it took leaves it the time for one OCSP
+    /// response and one CRL. A [`Verifier`](crate::verify::Verifier) says so of itself.
+    pub const fn next_signature(&mut self) {
+        self.asking_now = Duration::ZERO;
     }
 
     /// Adds what is not there yet.

@@ -298,6 +298,7 @@ impl<'a> Verifier<'a> {
         match self.revocation {
             Revocation::Offline(known) => pending.conclude(known),
             Revocation::Fetch(source) => {
+                evidence.next_signature();
                 for chain in pending.chains() {
                     source.collect(chain, evidence, self.at).await;
                 }

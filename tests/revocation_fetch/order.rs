@@ -1,12 +1,27 @@
 //! Who is asked, how, and in which order.
 
-use std::time::{Duration, Instant};
-
-use notation_sdk::revocation::{
-    CrlEvidence, Evidence, OcspEvidence, RevocationSource as _, RevocationStatus, SigningTime,
-    fetch::{AddressRules, FetchOptions},
-    judge, ocsp_request,
+use std::{
+    fs,
+    time::{Duration, Instant},
 };
+
+use notation_sdk::{
+    Envelope, EnvelopeFormat, Payload, SignRequest, SignedAttributes,
+    algorithm::HashAlgorithm,
+    keys::file::FileKey,
+    oci::{Descriptor, Digest},
+    revocation::{
+        CrlEvidence, Evidence, OcspEvidence, RevocationSource as _, RevocationStatus, SigningTime,
+        fetch::{AddressRules, FetchOptions},
+        judge, ocsp_request,
+    },
+    sign_envelope,
+    testing::ready,
+    trust::{OciPolicy, TrustAnchors},
+    verify::{Accepted, Artifact, Revocation, Verifier},
+};
+use serde_json::json;
+use tempfile::TempDir;
 
 use super::{PATIENT, block_on, fetcher, fresh, judged, leaf, sources, told, unknown, within};
 use crate::support::{
@@ -276,10 +291,60 @@ fn nobody_is_asked_any_more_when_an_artifact_has_cost_its_time() {
         assert!(told.ends_with(expected), "{told}");
     }
     assert!(judged.status.is_unreachable() && told.len() == 5);
-    // The next signature of the same artifact gets no time of its own, and the next artifact does.
+    // Another chain of the same signature gets no time of its own; the next artifact does.
     let (other, _) = ca.issue("other", Pointers { ocsp: &[OCSP], crl: &[] });
-    block_on(fetcher.collect(&other, &mut evidence, ca.at));
+    block_on(fetcher.collect(&other, &mut evidence.clone(), ca.at));
     assert_eq!(ca.asked().len(), 2);
     block_on(fetcher.collect(&other, &mut Evidence::new(), ca.at));
     assert_eq!(ca.asked(), ["/a", "/b", OCSP]);
+    // The next signature has the time for one OCSP response and one CRL.
+    evidence.next_signature();
+    let places = ["/f", "/g", "/h", "/i"];
+    let (slow, _) = ca.issue("slow", Pointers { ocsp: &[], crl: &[&places] });
+    for path in places {
+        ca.put(path, Answer::new(200, "").after(PATIENT));
+    }
+    block_on(fetcher.collect(&slow, &mut evidence, ca.at));
+    assert_eq!(ca.asked()[3..], ["/f", "/g"]);
+}
+
+#[test]
+fn a_signature_whose_servers_are_slow_hides_no_good_one_behind_it() {
+    let ca = FakeCa::new();
+    let places = ["/a", "/b", "/c", "/d", "/e"];
+    for path in places {
+        ca.put(path, Answer::new(503, "").after(PATIENT));
+    }
+    ca.put_crl(CRL, &ca.crl());
+    let mut anchors = TrustAnchors::new();
+    anchors.insert("ca:test".parse().unwrap(), ca.pki.chain.root().clone());
+    let policy = json!({"version": "1.0", "trustPolicies": [{
+        "name": "test", "registryScopes": ["*"], "signatureVerification": {"level": "strict"},
+        "trustStores": ["ca:test"], "trustedIdentities": ["*"],
+    }]});
+    let policy = OciPolicy::parse(policy.to_string().as_bytes()).unwrap().policy;
+    let mut options = within(Duration::from_millis(400));
+    options.artifact_timeout = Duration::from_millis(500);
+    let fetcher = fetcher(options);
+    let revocation = Revocation::Fetch(&fetcher);
+    let verifier = Verifier::new(&policy.statements[0].statement, &anchors, revocation, ca.at);
+    let digest = Digest::of(HashAlgorithm::Sha256, b"artifact");
+    let artifact = Descriptor::new("application/vnd.oci.image.manifest.v1+json", digest, 8);
+    let (home, mut evidence) = (TempDir::new().unwrap(), Evidence::new());
+    let mut verify = |subject: &str, crl: &[&str]| {
+        let (chain, pem) = ca.issue(subject, Pointers { ocsp: &[], crl: &[crl] });
+        let file = home.path().join(subject);
+        fs::write(&file, pem).unwrap();
+        let key = FileKey::from_pem_file(&file).unwrap();
+        let payload = Payload::new(artifact.clone()).to_json();
+        let attributes = SignedAttributes::new(ca.at);
+        let request = SignRequest::new(EnvelopeFormat::Jws, &payload, attributes);
+        let envelope = ready(sign_envelope(&key, &chain, &request)).unwrap();
+        let envelope = Envelope::parse(EnvelopeFormat::Jws, &envelope).unwrap();
+        block_on(verifier.evaluate(&envelope, &Artifact::oci(&artifact), &mut evidence))
+    };
+    verify("slow", &places).unwrap_err();
+    let good = verify("good", &[CRL]).unwrap();
+    assert!(matches!(good, Accepted::Verified(_)), "{good:?}");
+    assert_eq!(ca.asked(), ["/a", "/b", CRL]);
 }

@@ -66,6 +66,7 @@ impl Args {
         let fetcher = self.fetch.fetcher(None);
         let mut evidence = Evidence::new();
         for chain in &chains {
+            evidence.next_signature();
             block_on(fetcher.collect(chain, &mut evidence, config::now()))?;
         }
         let mut json = serde_json::to_vec_pretty(&evidence)?;

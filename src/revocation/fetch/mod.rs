@@ -43,8 +43,9 @@ pub struct FetchOptions {
     /// The time for one CRL; the specification's default is 5 s.
     pub crl_timeout: Duration,
     /// The time for all asking about one artifact, after which nobody is asked any more: whoever signs chooses whom
-    /// to ask. What was asked last still has its own time. It is kept in the [`Evidence`] that is handed on from chain
-    /// to chain.
+    /// to ask. What was asked last still has its own time, and each signature has `ocsp_timeout` and `crl_timeout`
+    /// whatever those before it took ([`Evidence::next_signature`]). It is kept in the [`Evidence`] that is handed on
+    /// from chain to chain.
     pub artifact_timeout: Duration,
     /// Which addresses may be asked.
     pub addresses: AddressRules,
@@ -106,7 +107,7 @@ impl Fetcher {
                 judged = anew;
                 continue;
             }
-            if known.asking + begun.elapsed() < self.options.artifact_timeout {
+            if self.has_time(known, begun.elapsed()) {
                 self.fetch(&case, &wanted, &mut evidence).await;
             } else {
                 self.give_up(&case, &wanted, &mut evidence);
@@ -117,6 +118,12 @@ impl Fetcher {
         fetched.retain(|wanted| relies_on(&judged, &wanted.url));
         self.keep(&case, &fetched, &evidence, &judged);
         evidence
+    }
+
+    fn has_time(&self, known: &Evidence, more: Duration) -> bool {
+        let FetchOptions { ocsp_timeout, crl_timeout, artifact_timeout, .. } = &self.options;
+        known.asking + more < *artifact_timeout
+            || known.asking_now + more < ocsp_timeout.saturating_add(*crl_timeout)
     }
 
     /// What judging makes of the evidence with an answer that was kept; `None` where there is none that it can rely
@@ -255,7 +262,9 @@ impl RevocationSource for Fetcher {
             let before = (evidence.crls.len(), evidence.ocsp.len());
             found.into_iter().for_each(|found| evidence.merge(found));
             if before != (evidence.crls.len(), evidence.ocsp.len()) {
-                evidence.asking += begun.elapsed();
+                let took = begun.elapsed();
+                evidence.asking += took;
+                evidence.asking_now += took;
             }
         })
     }
