@@ -56,6 +56,9 @@ struct Failure {
     message: String,
 }
 
+/// What editors put before text in UTF-8, and DER never begins with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The DER of each CRL in a file: one in DER, or any number in PEM with the label `X509 CRL` (RFC 7468, section 6).
 ///
 /// # Errors
@@ -63,7 +66,7 @@ struct Failure {
 pub fn crls_of_file(file: Vec<u8>) -> Result<Vec<Vec<u8>>, CrlFileError> {
     let Err(not_der) = Crl::parse(&file) else { return Ok(vec![file]) };
     let mut crls = Vec::new();
-    for block in Pem::iter_from_buffer(&file) {
+    for block in Pem::iter_from_buffer(file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&file)) {
         let block = block.map_err(|_| CrlFileError::BrokenBlock)?;
         if block.label != "X509 CRL" {
             return Err(CrlFileError::OtherBlock(block.label));

@@ -243,6 +243,8 @@ fn every_crl_of_a_pem_file_counts_and_nothing_else_may_stand_there() {
     };
     let both = format!("the root's\n{of_root}ours\n{of_issuing}");
     assert!(verify(&both).expect_status(3).stdout.contains("was revoked at"));
+    let marked = format!("\u{feff}{of_root}{of_issuing}");
+    assert!(verify(&marked).expect_status(3).stdout.contains("was revoked at"));
     for (text, why) in [
         (both.replacen("X509 CRL", "CERTIFICATE", 2), "PEM block \"CERTIFICATE\" stands where"),
         (both.replacen("X509 CRL", "CERTIFICATE", 4), "PEM block \"CERTIFICATE\" stands where"),
@@ -294,6 +296,15 @@ fn a_folder_of_crls_is_evidence() {
     let revoking = desk.ca.crl().revoke(desk.ca.leaf(), Some(1)).sign(issuing);
     desk.write("crls/newer.pem", pem(&revoking).as_bytes());
     verify().expect_status(3);
+    // What is there for people is passed over, and told.
+    let names = ["README", "readme.md", "NOTES.MD", "about.txt"];
+    names.iter().for_each(|name| desk.write(&format!("crls/{name}"), b"nothing"));
+    let told = verify().expect_status(3).stderr;
+    for name in names {
+        let warning =
+            format!("warning: crls/{name} is passed over: by its name, it is no evidence\n");
+        assert!(told.contains(&warning), "{told}");
+    }
     desk.write("crls/newer.pem", b"nothing");
     let refused = verify().expect_status(2);
     assert!(refused.stderr.contains("crls/newer.pem is no evidence"), "{}", refused.stderr);

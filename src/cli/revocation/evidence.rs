@@ -1,6 +1,7 @@
 //! Evidence of revocation in files.
 
 use std::{
+    ffi::OsStr,
     fs as std_fs,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
@@ -69,7 +70,8 @@ fn warn(url: &str, what: &str, too_old: &FetchFailure) {
     output::note(&format!("warning: evidence of {url} {what}: {}", too_old.message));
 }
 
-/// The files of a folder, by name. What begins with a dot is nobody's evidence.
+/// The files of a folder, by name. What begins with a dot is nobody's evidence, and neither is what says by its name
+/// that it is there for people.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error| {
         Failure::new(Exit::Usage, error)
@@ -80,12 +82,27 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let path = entry.map_err(unreadable)?.path();
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_file() && !is_hidden {
+        if !path.is_file() || is_hidden {
+            continue;
+        }
+        if is_for_people(&path) {
+            output::note(&format!(
+                "warning: {} is passed over: by its name, it is no evidence",
+                path.display()
+            ));
+        } else {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file is a README or a text, which whoever fills a folder may put beside evidence.
+fn is_for_people(path: &Path) -> bool {
+    let lower = |part: Option<&OsStr>| part.unwrap_or_default().to_ascii_lowercase();
+    let (name, extension) = (lower(path.file_stem()), lower(path.extension()));
+    name == "readme" || extension == "txt" || extension == "md"
 }
 
 /// A document of `revocation fetch`, a record of `verify`, or CRLs in DER or PEM, which are as old as their file.
