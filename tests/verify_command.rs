@@ -378,7 +378,7 @@ fn a_record_that_was_changed_is_told() {
         );
     }
     for (pointer, value) in [
-        ("/version", json!(2)),
+        ("/version", json!(3)),
         ("/artifact/digest", json!(other)),
         ("/reference", json!(format!("registry.example/prod/app@{other}"))),
         ("/at", json!("now")),
@@ -390,4 +390,7 @@ fn a_record_that_was_changed_is_told() {
         let told = changed(pointer, value).expect_status(2);
         assert!(told.stderr.contains("changed.json is no record"), "{pointer}: {}", told.stderr);
     }
+    // One of another version is told as that, and not by the first member whose form has changed.
+    let told = replay(&json!({"version": 1, "scope": []})).expect_status(2).stderr;
+    assert!(told.contains("has version 1, and is read in version 2"), "{told}");
 }

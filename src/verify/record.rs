@@ -2,7 +2,7 @@
 //! no network, a year later.
 //!
 //! ```text
-//! { "version": 1, "reference": TEXT, "scope": REPOSITORY, "at": TIME, "atGiven": BOOLEAN, "maxSignatures": NUMBER,
+//! { "version": 2, "reference": TEXT, "scope": REPOSITORY, "at": TIME, "atGiven": BOOLEAN, "maxSignatures": NUMBER,
 //!   "userMetadata": { NAME: TEXT },
 //!   "policy": { "version": "1.0", "trustPolicies": [ the statement ] },
 //!   "anchors": { STORE: [ BASE64 of DER ] }, "storeProblems": [ TEXT ],
@@ -33,7 +33,13 @@ use crate::{
     x509::{Certificate, CertificateChain, Rfc3339},
 };
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// What all versions have.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
 
 /// Everything that a verdict depended on, and the verdict as it was told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,7 +83,7 @@ pub enum RecordError {
     #[error("record of a verification is not the JSON it should be")]
     Malformed(#[from] serde_json::Error),
     /// A record of another version.
-    #[error("record of a verification has version {0}, and is read in version 1")]
+    #[error("record of a verification has version {0}, and is read in version {VERSION}")]
     Version(u64),
     /// A time that is none.
     #[error("record of a verification has the time {0:?}")]
@@ -182,10 +188,11 @@ impl Record {
     /// # Errors
     /// [`RecordError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, RecordError> {
-        let record: Self = serde_json::from_slice(bytes)?;
-        if record.version != VERSION {
-            return Err(RecordError::Version(record.version));
+        let Versioned { version } = serde_json::from_slice(bytes)?;
+        if version != VERSION {
+            return Err(RecordError::Version(version));
         }
+        let record: Self = serde_json::from_slice(bytes)?;
         record.at()?;
         record.anchors()?;
         Ok(record)
