@@ -1,5 +1,6 @@
 //! JSON that refuses a member that occurs twice: two readers of such a document can disagree, which is
-//! how a signature comes to cover one thing and show another (RFC 7515, section 4; RFC 8259, section 4).
+//! how a signature comes to cover one thing and show another (RFC 7515, section 4; RFC 8259, section 4). And what Go
+//! writes and reads in ways of its own.
 
 use std::fmt;
 
@@ -21,6 +22,13 @@ impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(UniqueVisitor).map(Self)
     }
+}
+
+/// Go writes `null` for a list or a map that is not there.
+pub(crate) fn null_as_none<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A member's name as readers have it that do not tell cases apart. Go's take U+017F for `s` and U+212A for `k` too.

@@ -263,10 +263,9 @@ fn a_large_blob_is_carried_in_little_memory() {
     let from_layout = ["layout:large", &there, "--from-oci-layout", "--scope", "a/b"];
     let to_layout = [&there, "copied:1", "--to-oci-layout"];
     for words in [&from_layout[..], &to_layout] {
-        // KiB of address space: less than the blob.
-        let limited = "ulimit -v 160000; exec \"$0\" copy --insecure-registry \"$@\"";
-        Run::new("sh")
-            .args(["-c", limited, env!("CARGO_BIN_EXE_notation-kms")])
+        // Less than the blob.
+        Run::notation_kms_within(160_000)
+            .args(["copy", "--insecure-registry"])
             .args(words)
             .env("XDG_CONFIG_HOME", quickstart.path("config"))
             .current_dir(&quickstart.path(""))

@@ -502,9 +502,7 @@ fn in_little_memory<'a>(
     quickstart: &Quickstart,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Finished {
-    let limited = "ulimit -v 262144; exec \"$0\" \"$@\"";
-    Run::new("sh")
-        .args(["-c", limited, env!("CARGO_BIN_EXE_notation-kms")])
+    Run::notation_kms_within(256 * 1024)
         .args(words)
         .env("XDG_CONFIG_HOME", quickstart.path("config"))
         .current_dir(&quickstart.path(""))

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::Digest;
+use crate::json::null_as_none;
 
 /// A descriptor (OCI image specification 1.1, "OCI Content Descriptors").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +43,4 @@ impl Descriptor {
     pub fn without_annotations(&self) -> Self {
         Self { annotations: BTreeMap::new(), ..self.clone() }
     }
-}
-
-/// Go writes `null` for a list or a map that is not there.
-pub(super) fn null_as_none<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -9,9 +9,13 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::{Descriptor, Digest, descriptor::null_as_none};
+use super::{Descriptor, Digest};
 use crate::{
-    algorithm::HashAlgorithm, crypto, envelope::EnvelopeFormat, json, limits,
+    algorithm::HashAlgorithm,
+    crypto,
+    envelope::EnvelopeFormat,
+    json::{self, null_as_none},
+    limits,
     x509::CertificateChain,
 };
 

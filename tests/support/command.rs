@@ -46,6 +46,12 @@ impl Run {
         Self::new(env!("CARGO_BIN_EXE_notation-kms"))
     }
 
+    /// The same in an address space of so many KiB.
+    pub(crate) fn notation_kms_within(kib: u32) -> Self {
+        let limited = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
+        Self::new("sh").args(["-c", &limited, env!("CARGO_BIN_EXE_notation-kms")])
+    }
+
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
         self

@@ -10,6 +10,7 @@ use serde::{
 use serde_json::Number;
 
 use crate::{
+    json::null_as_none,
     limits,
     oci::{CREATED_ANNOTATION, Descriptor, Digest, SIGNATURE_MEDIA_TYPE, THUMBPRINT_ANNOTATION},
 };
@@ -93,15 +94,6 @@ impl Opened {
         let is_of_it = self.subject.is_some_and(|subject| subject.digest == artifact.digest);
         (is_signature && is_of_it).then_some(self.annotations.used)
     }
-}
-
-/// Registries in Go write `null` for a list or a map that is empty.
-fn null_as_none<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de> + Default,
-{
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl<'de> Deserialize<'de> for Annotations {
