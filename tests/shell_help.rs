@@ -54,19 +54,41 @@ fn every_shell_has_a_script_of_its_own_and_an_unknown_one_is_refused() {
     Run::notation_kms().args(["completions", "csh"]).finish().expect_status(2);
 }
 
+fn help(words: &[String], option: &str) -> String {
+    Run::notation_kms().args(words).arg(option).finish().expect_status(0).stdout
+}
+
 /// The commands that help lists, each with all its words, and `help` left out.
-fn commands(words: &[&str]) -> Vec<String> {
-    let help = Run::notation_kms().args(words).arg("--help").finish().expect_status(0).stdout;
-    let mut found = vec![[&["notation-kms"], words].concat().join("-")];
+fn commands(words: &[String]) -> Vec<Vec<String>> {
+    let help = help(words, "--help");
     let listed = help.split_once("\nCommands:\n").map_or("", |(_, commands)| commands);
     let listed = listed.lines().take_while(|line| !line.is_empty());
     // What goes on in the next line begins further right.
     let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     let names = names.filter_map(|line| line.split_whitespace().next());
+    let mut found = vec![words.to_owned()];
     found.extend(
-        names.filter(|name| *name != "help").flat_map(|n| commands(&[words, &[n]].concat())),
+        names
+            .filter(|name| *name != "help")
+            .flat_map(|name| commands(&[words, &[name.to_owned()]].concat())),
     );
     found
+}
+
+#[test]
+fn a_command_says_of_itself_what_is_listed_of_it() {
+    let commands = commands(&[]);
+    assert!(commands.len() > 30);
+    for command in &commands {
+        let Some((name, group)) = command.split_last() else { continue };
+        let own = help(command, "-h");
+        let listed = format!("  {name} ");
+        let group = help(group, "-h");
+        let listed = group.lines().find_map(|line| line.strip_prefix(&listed)).unwrap();
+        // Other names stand behind it.
+        let listed = listed.split(" [alias").next().unwrap().trim();
+        assert_eq!(own.lines().next(), Some(listed), "{command:?}");
+    }
 }
 
 #[test]
@@ -78,7 +100,7 @@ fn there_is_a_manual_page_for_every_command_and_for_nothing_else() {
         fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(written.stdout.starts_with(&format!("wrote {} pages", pages.len())), "{written:?}");
     let expected: BTreeSet<PathBuf> =
-        commands(&[]).iter().map(|command| to.join(format!("{command}.1"))).collect();
+        commands(&[]).iter().map(|command| to.join(page_of(command))).collect();
     assert!(expected.len() > 30);
     assert_eq!(pages, expected);
     for page in &pages {
@@ -93,6 +115,11 @@ fn there_is_a_manual_page_for_every_command_and_for_nothing_else() {
     // Nothing can be written below a file.
     let below = to.join("notation-kms.1/man1");
     Run::notation_kms().arg("man").arg("--to").arg(below).finish().expect_status(1);
+}
+
+fn page_of(command: &[String]) -> String {
+    let words = ["notation-kms"].into_iter().chain(command.iter().map(String::as_str));
+    format!("{}.1", words.collect::<Vec<_>>().join("-"))
 }
 
 /// By its macros, and by groff where there is one.

@@ -26,7 +26,7 @@ use crate::{
 /// What commands write is no secret.
 const FILE_MODE: u32 = 0o644;
 
-/// `--output`
+// `--output`
 #[derive(Debug, clap::Args)]
 pub(super) struct OutputArgs {
     /// What to print
@@ -34,7 +34,7 @@ pub(super) struct OutputArgs {
     pub(super) format: Format,
 }
 
-/// `--max-signatures`
+// `--max-signatures`
 #[derive(Debug, clap::Args)]
 pub(super) struct MaxSignatures {
     /// Signatures that are looked at, at most
@@ -72,7 +72,7 @@ impl MaxSignatures {
     }
 }
 
-/// A key of a key service.
+// A key of a key service.
 #[derive(Debug, clap::Args)]
 pub(super) struct KeyArgs {
     /// Reference of the key, such as awskms:///alias/release or file:///path/key.pem
@@ -267,7 +267,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
     })
 }
 
-/// Where a command writes its one file.
+// Where a command writes its one file.
 #[derive(Debug, clap::Args)]
 pub(super) struct ToArgs {
     /// The file to write

@@ -21,7 +21,7 @@ use crate::{
 /// What standard input is called.
 pub(super) const STDIN: &str = "-";
 
-/// Which artifact
+// Which artifact
 #[derive(Debug, clap::Args)]
 pub(super) struct ArtifactArgs {
     /// The artifact: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,
@@ -32,7 +32,7 @@ pub(super) struct ArtifactArgs {
     pub(super) source: SourceArgs,
 }
 
-/// Where artifacts are
+// Where artifacts are
 #[derive(Debug, clap::Args)]
 pub(super) struct SourceArgs {
     /// Take artifacts and their signatures from image layouts

@@ -9,11 +9,6 @@ use super::{Cli, Outcome, output};
 /// the first level.
 const MISNAMED: (&str, &str) = ("notation__subcmd__kms", "notation__kms");
 
-/// Print a script that completes commands and options in a shell.
-///
-/// bash: `notation-kms completions bash > ~/.local/share/bash-completion/completions/notation-kms`;
-/// zsh: `notation-kms completions zsh > "${fpath[1]}/_notation-kms"`;
-/// fish: `notation-kms completions fish > ~/.config/fish/completions/notation-kms.fish`
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell

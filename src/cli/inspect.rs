@@ -21,7 +21,6 @@ use crate::{
     verify::{SignatureSource, read_signature},
 };
 
-/// Show what stands in the signatures of an artifact. No trust policy is asked: nothing of it is proved.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

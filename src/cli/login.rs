@@ -24,10 +24,6 @@ use crate::{
     registry::{RepositoryError, remote::RemoteRegistry},
 };
 
-/// Log in to a registry: check user and password there, and keep them where docker and notation find them.
-///
-/// Docker's configuration says which credential helper keeps the password. The password is asked for, or read from
-/// standard input, and is never an argument.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The registry: HOST or HOST:PORT

@@ -12,9 +12,6 @@ use super::{
     output,
 };
 
-/// Forget user and password of a registry, under every name that docker has given it.
-///
-/// A registry that nothing is known of is no failure, as it is none for docker.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The registry: HOST or HOST:PORT

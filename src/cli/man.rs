@@ -11,7 +11,6 @@ use crate::fs;
 /// Anybody may read what a manual says.
 const FILE_MODE: u32 = 0o644;
 
-/// Print the manual page, or write the pages of all commands.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The folder to write one page a command to, such as ~/.local/share/man/man1; it is made where there is none

@@ -49,32 +49,79 @@ struct Cli {
     command: Command,
 }
 
+// A command is described here, as its arguments are built only where it is the one that is asked for: to build all of them
+// takes as long as a verification.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Command {
+    /// Sign and verify something real, with a local key and no account anywhere.
+    ///
+    /// Makes a root, an issuing CA, a code-signing certificate, a trust store and a strict trust policy,
+    /// packs FILE as an OCI artifact, signs it, verifies it, and prints the commands that show, sign and
+    /// verify the same with the notation CLI, and those that go the whole way with a key of AWS KMS.
     Quickstart(quickstart::Args),
+    /// Sign artifacts with the key service that holds your key.
+    ///
+    /// Each signature is verified before it is stored, and stored beside its artifact, where the notation CLI finds it
+    /// too. What carries such a signature by the same certificate already is left alone: one of the same metadata and format,
+    /// with a timestamp that holds where one is asked for, and good for no longer than --expiry says and half as long at
+    /// least.
     Sign(sign::Args),
+    /// Verify the signatures of artifacts under the trust policy.
     Verify(verify::Args),
+    /// Show what stands in the signatures of an artifact. No trust policy is asked: nothing of it is proved.
     Inspect(inspect::Args),
+    /// List the signatures of an artifact. None of them is verified.
+    ///
+    /// With --signed-by, find what a certificate has signed: in one artifact, or in everything that a repository's tags or
+    /// an image layout lead to. What has no tag in a registry is not found.
+    #[command(visible_alias = "ls")]
     List(list::Args),
+    /// Copy an artifact with its signatures, between registries and image layouts.
+    ///
+    /// The artifact is verified under the trust policy before anything is written, and once more where it was copied to.
+    /// Everything that an index lists is copied too, with its signatures. What else refers to the artifact is not. The tag is
+    /// set last, on what was accepted there. Both are judged as the repository of the source, or that of --scope.
     Copy(copy::Args),
+    /// Sign files, and verify and show their signatures, which are files too.
     #[command(subcommand)]
     Blob(blob::Command),
+    /// Make and check certificates for keys that never leave their service, and keep those that are trusted.
     #[command(subcommand)]
     Cert(cert::Command),
+    /// Name keys of a key service for the notation CLI (signingkeys.json).
     #[command(subcommand)]
     Key(key::Command),
+    /// Install this executable as a Notation plugin.
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Write, check, explain and install trust policies (trustpolicy.json).
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Ask whether certificates are revoked, and collect the answers for where nobody can be asked.
     #[command(subcommand)]
     Revocation(revocation::Command),
+    /// Leave Docker Content Trust (notary v1): find it, keep its data, plan, and sign again.
     #[command(subcommand)]
     Dct(dct::Command),
+    /// Log in to a registry: check user and password there, and keep them where docker and notation find them.
+    ///
+    /// Docker's configuration says which credential helper keeps the password. The password is asked for, or read from
+    /// standard input, and is never an argument.
     Login(login::Args),
+    /// Forget user and password of a registry, under every name that docker has given it.
+    ///
+    /// A registry that nothing is known of is no failure, as it is none for docker.
     Logout(logout::Args),
+    /// Print a script that completes commands and options in a shell.
+    ///
+    /// bash: `notation-kms completions bash > ~/.local/share/bash-completion/completions/notation-kms`;
+    /// zsh: `notation-kms completions zsh > "${fpath[1]}/_notation-kms"`;
+    /// fish: `notation-kms completions fish > ~/.config/fish/completions/notation-kms.fish`
     Completions(completions::Args),
+    /// Print the manual page, or write the pages of all commands.
     Man(man::Args),
+    /// Print the version of this executable and of the plugin contract that it speaks.
     Version(version::Args),
 }
 

@@ -28,7 +28,7 @@ use crate::{
     registry::remote::{RemoteError, RemoteOptions, RemoteRegistry, RemoteRepository},
 };
 
-/// How the registry is reached
+// How the registry is reached
 #[derive(Debug, clap::Args)]
 pub(super) struct RegistryArgs {
     /// Ask the registry by plain HTTP, for tests only

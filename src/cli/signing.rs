@@ -23,7 +23,7 @@ use crate::{
 /// Names that belong to the specification (signature-specification.md, "Payload").
 const RESERVED_METADATA: &str = "io.cncf.notary";
 
-/// Which key, and how
+// Which key, and how
 #[derive(Debug, clap::Args)]
 pub(super) struct SignerArgs {
     /// Name of a key that `key add` keeps; the default key where neither this nor --id is given
@@ -45,7 +45,7 @@ pub(super) struct SignerArgs {
     options: SigningOptions,
 }
 
-/// What kind of signature
+// What kind of signature
 #[derive(Debug, clap::Args)]
 pub(super) struct SigningOptions {
     /// Format of the signature envelope
@@ -58,7 +58,7 @@ pub(super) struct SigningOptions {
     timestamp: TimestampArgs,
 }
 
-/// Who shows when the signature was made
+// Who shows when the signature was made
 #[derive(Debug, clap::Args)]
 struct TimestampArgs {
     /// Timestamp authority (RFC 3161) that shows when the signature was made

@@ -28,7 +28,7 @@ use crate::{
     x509::{Certificate, Rfc3339},
 };
 
-/// Trust stores
+// Trust stores
 #[derive(Debug, clap::Args)]
 pub(super) struct StoreArgs {
     /// Follow links in trust stores, as a mounted ConfigMap or Secret has them

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::{Outcome, args::OutputArgs, output};
 
-/// Print the version of this executable and of the plugin contract that it speaks.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

@@ -14,7 +14,6 @@ use crate::cli::{
     tree::Tree,
 };
 
-/// Show what stands in the signature of a file. No trust policy is asked: nothing of it is proved.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The signature, FILE.jws.sig or FILE.cose.sig; where its name says no format, either is tried

@@ -23,11 +23,14 @@ use crate::{
     oci::Digest,
 };
 
-/// Sign files, and verify and show their signatures, which are files too.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Sign a file: the signature goes into a file of its own, FILE.jws.sig or FILE.cose.sig.
     Sign(sign::Args),
+    /// Verify a file and its signature under the trust policy for files (trustpolicy.blob.json).
     Verify(verify::Args),
+    /// Show what stands in the signature of a file. No trust policy is asked: nothing of it is proved.
     Inspect(inspect::Args),
 }
 

@@ -24,7 +24,6 @@ use crate::{
 /// A signature is no secret.
 const FILE_MODE: u32 = 0o644;
 
-/// Sign a file: the signature goes into a file of its own, FILE.jws.sig or FILE.cose.sig.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The file; - for standard input, which needs --to

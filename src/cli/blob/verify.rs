@@ -17,7 +17,6 @@ use crate::{
     verify::{Accepted, Artifact, Refusal, Verifier},
 };
 
-/// Verify a file and its signature under the trust policy for files (trustpolicy.blob.json).
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The file; - for standard input

@@ -22,9 +22,6 @@ use crate::{
 /// Certificates are no secret.
 const MODE: u32 = 0o644;
 
-/// Trust the root certificates of files: copy them into a trust store.
-///
-/// All files are checked before one is copied. Where one of them cannot be trusted, none is.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

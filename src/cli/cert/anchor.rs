@@ -15,7 +15,7 @@ use crate::{
     x509::{Certificate, Rfc3339},
 };
 
-/// A trust store.
+// A trust store.
 #[derive(Debug, clap::Args)]
 pub(super) struct NamedStoreArgs {
     /// What the store is for

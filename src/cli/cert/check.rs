@@ -20,7 +20,6 @@ use crate::{
     x509::{Certificate, CertificateChain, Purpose, Rfc3339, parse_bundle},
 };
 
-/// Check a certificate chain against the requirements for Notary Project signatures.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7

@@ -10,7 +10,6 @@ use crate::{
     trust::{DirectoryTrustStore, TrustStore},
 };
 
-/// Take a file out of a trust store, or the whole store away.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -22,7 +22,6 @@ use crate::{
     trust::{DirectoryTrustStore, TrustStore},
 };
 
-/// List the certificates of trust stores, and when they expire.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Stores of this type only

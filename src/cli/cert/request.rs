@@ -11,9 +11,6 @@ use crate::{
     x509::Name,
 };
 
-/// Write a certificate request (PKCS#10) that the key has signed in its service.
-///
-/// It asks for what a code-signing certificate needs; the CA may add to it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
@@ -27,7 +24,7 @@ pub(in crate::cli) struct Args {
     to: ToArgs,
 }
 
-/// The subject of a certificate.
+// The subject of a certificate.
 #[derive(Debug, clap::Args)]
 pub(super) struct SubjectArgs {
     /// Subject, such as "C=US, ST=WA, O=Acme, CN=release signing"

@@ -12,7 +12,6 @@ use crate::{
     x509::{CertificateChain, Rfc3339, to_pem},
 };
 
-/// Write a certificate that the key has issued to itself, for trials.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -16,7 +16,6 @@ use crate::{
     config::{self, Directories},
 };
 
-/// Show every certificate of a file in a trust store.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

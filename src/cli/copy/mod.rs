@@ -32,11 +32,6 @@ use crate::{
 };
 use place::{Carried, Place};
 
-/// Copy an artifact with its signatures, between registries and image layouts.
-///
-/// The artifact is verified under the trust policy before anything is written, and once more where it was copied to.
-/// Everything that an index lists is copied too, with its signatures. What else refers to the artifact is not. The tag is
-/// set last, on what was accepted there. Both are judged as the repository of the source, or that of --scope.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The artifact, as `verify` takes it

@@ -35,10 +35,6 @@ use crate::{
     x509::Rfc3339,
 };
 
-/// Keep a complete archive of repositories' trust data, judged and explained.
-///
-/// Every file is written as it is served and judged afterwards: what has expired or does not verify is
-/// kept too, with its verdict. Running it again goes on where it stopped.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

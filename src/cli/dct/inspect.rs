@@ -19,8 +19,6 @@ use crate::{
     dct::{Gun, Judgement, RepositoryRecord, RoleRecord, TrustData, Verdict, collect},
 };
 
-/// Show what a repository's trust data says: tags, digests and signers, and what `docker trust inspect`
-/// hides. Verdicts are made anew from the files.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// An archive of `dct export`, its folder or its tar file, or a repository to ask a server for

@@ -31,14 +31,36 @@ use crate::{
     x509::{Certificate, parse_bundle},
 };
 
-/// Leave Docker Content Trust (notary v1): find it, keep its data, plan, and sign again.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Find what still depends on Docker Content Trust: in CI files, scripts, Dockerfiles, charts and
+    /// infrastructure code below the paths, or on this machine. Says why it breaks, when, and what to write
+    /// instead. Nothing is run, changed or sent.
     Audit(audit::Args),
+    /// Keep a complete archive of repositories' trust data, judged and explained.
+    ///
+    /// Every file is written as it is served and judged afterwards: what has expired or does not verify is
+    /// kept too, with its verdict. Running it again goes on where it stopped.
     Export(export::Args),
+    /// Show what a repository's trust data says: tags, digests and signers, and what `docker trust inspect`
+    /// hides. Verdicts are made anew from the files.
     Inspect(inspect::Args),
+    /// Plan how to sign again what an archive's trust data releases.
+    ///
+    /// Writes a folder: the plan, which is yours to edit; trust policies that first only log and then enforce; the trust
+    /// store that they name; and settings for admission controllers. Running it again keeps what you have edited.
     Plan(plan::Args),
+    /// Sign what a plan says, and verify it under the plan's strict policy.
+    ///
+    /// What carries such a signature already is not signed again, so a run that broke off is begun again with the same
+    /// command. Nothing is changed in Content Trust. The report beside the plan has the digest of every signature manifest
+    /// that this and earlier runs have pushed.
     Migrate(migrate::Args),
+    /// Tell which digests of an archive have a Notary Project signature that the trust policy accepts.
+    ///
+    /// Exit code 0: all that Content Trust released is covered, and enforcement can begin. The policy is that of the plan,
+    /// else the one that is in force.
     Status(status::Args),
 }
 
@@ -66,7 +88,7 @@ impl Command {
     }
 }
 
-/// What is known of root keys.
+// What is known of root keys.
 #[derive(Debug, clap::Args)]
 struct PinArgs {
     /// A root key that is known to be right: its id (64 hex digits), or a file with its certificate or

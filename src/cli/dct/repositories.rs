@@ -15,7 +15,7 @@ use crate::{
     fs, limits,
 };
 
-/// The ways to name repositories, beside naming them one by one.
+// The ways to name repositories, beside naming them one by one.
 #[derive(Debug, clap::Args)]
 pub(super) struct RepositoryArgs {
     /// Repositories, such as docker.io/acme/app; alpine is short for docker.io/library/alpine

@@ -22,7 +22,7 @@ use crate::{
     fs, limits,
 };
 
-/// How notary servers are reached.
+// How notary servers are reached.
 #[derive(Debug, clap::Args)]
 pub(super) struct ServerArgs {
     /// The notary server; docker's choice if not given: $DOCKER_CONTENT_TRUST_SERVER, else

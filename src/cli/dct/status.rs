@@ -35,10 +35,6 @@ use crate::{
     trust::{OciStatement, TrustStore},
 };
 
-/// Tell which digests of an archive have a Notary Project signature that the trust policy accepts.
-///
-/// Exit code 0: all that Content Trust released is covered, and enforcement can begin. The policy is that of the plan,
-/// else the one that is in force.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// An archive of `dct export`, its folder or its tar file

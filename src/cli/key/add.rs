@@ -14,9 +14,6 @@ use crate::{
     x509::{CertificateChain, Purpose, Rfc3339},
 };
 
-/// Name a key of a key service for `notation sign --key NAME`.
-///
-/// The chain is put in order and checked; a copy is kept in notation's configuration folder.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name for the key

@@ -5,7 +5,6 @@ use crate::{
     config::{Directories, SigningKeys},
 };
 
-/// Take keys off the list. The keys themselves stay where they are.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Names of the keys

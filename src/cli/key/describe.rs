@@ -6,7 +6,6 @@ use crate::{
     config::{Directories, SigningKeys},
 };
 
-/// Show a key, its plugin configuration and its certificate.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the key

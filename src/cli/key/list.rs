@@ -14,7 +14,6 @@ use crate::{
     config::{Directories, SigningKeys},
 };
 
-/// List the keys, and when their certificates expire.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -21,13 +21,20 @@ use crate::{
 /// Certificates are no secret.
 const CHAIN_MODE: u32 = 0o644;
 
-/// Name keys of a key service for the notation CLI (signingkeys.json).
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Name a key of a key service for `notation sign --key NAME`.
+    ///
+    /// The chain is put in order and checked; a copy is kept in notation's configuration folder.
     Add(add::Args),
+    /// Change a key: its certificates after a renewal, its id, or that it is the default.
     Update(update::Args),
+    /// List the keys, and when their certificates expire.
     List(list::Args),
+    /// Show a key, its plugin configuration and its certificate.
     Describe(describe::Args),
+    /// Take keys off the list. The keys themselves stay where they are.
     Delete(delete::Args),
 }
 

@@ -14,7 +14,6 @@ use crate::{
     plugin::{self, CERT_CHAIN},
 };
 
-/// Change a key: its certificates after a renewal, its id, or that it is the default.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the key

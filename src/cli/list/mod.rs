@@ -22,12 +22,7 @@ use crate::{
     text::within_line,
 };
 
-/// List the signatures of an artifact. None of them is verified.
-///
-/// With --signed-by, find what a certificate has signed: in one artifact, or in everything that a repository's tags or
-/// an image layout lead to. What has no tag in a registry is not found.
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "ls")]
 pub(super) struct Args {
     #[command(flatten)]
     artifact: ArtifactArgs,

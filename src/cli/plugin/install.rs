@@ -18,7 +18,6 @@ use crate::{
 /// A plugin is a regular file that may be executed (plugin-extensibility.md, "Plugin installation path").
 const MODE: u32 = 0o755;
 
-/// Put a copy of this executable where the notation CLI looks for the plugin "kms".
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {}
 

@@ -4,9 +4,10 @@ mod install;
 
 use super::Outcome;
 
-/// Install this executable as a Notation plugin.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Put a copy of this executable where the notation CLI looks for the plugin "kms".
     Install(install::Args),
 }
 

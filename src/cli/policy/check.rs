@@ -16,7 +16,6 @@ use crate::{
     trust::{BlobPolicy, OciPolicy, PolicyError, PolicyKind, Problem},
 };
 
-/// Check a trust policy against every constraint of the specification, and tell all problems at once.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The policy; the one that is in force if none is given

@@ -20,7 +20,6 @@ use crate::{
     },
 };
 
-/// Say which statement of the trust policy is for a repository, and what it asks of a signature.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// A repository or an artifact in it: registry.example/team/app, with a tag, a digest or neither

@@ -14,7 +14,6 @@ use crate::{
     trust::{BlobPolicy, OciPolicy, PolicyKind},
 };
 
-/// Put a trust policy in force, once it is shown to be valid.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The policy

@@ -16,7 +16,6 @@ use crate::{
     },
 };
 
-/// Write a first trust policy, of one statement.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Name of the statement

@@ -22,13 +22,18 @@ use crate::{
 /// Notation writes its files so.
 const MODE: u32 = 0o600;
 
-/// Write, check, explain and install trust policies (trustpolicy.json).
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Write a first trust policy, of one statement.
     Init(init::Args),
+    /// Check a trust policy against every constraint of the specification, and tell all problems at once.
     Check(check::Args),
+    /// Say which statement of the trust policy is for a repository, and what it asks of a signature.
     Explain(explain::Args),
+    /// Put a trust policy in force, once it is shown to be valid.
     Import(import::Args),
+    /// Print the trust policy that is in force, as it stands in its file.
     Show(show::Args),
 }
 
@@ -52,7 +57,7 @@ impl Command {
     }
 }
 
-/// Which policy
+// Which policy
 #[derive(Debug, clap::Args)]
 struct KindArgs {
     /// The policy for files (trustpolicy.blob.json) instead of that for artifacts

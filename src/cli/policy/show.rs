@@ -7,7 +7,6 @@ use crate::cli::{
     output,
 };
 
-/// Print the trust policy that is in force, as it stands in its file.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]

@@ -43,11 +43,6 @@ const ARTIFACT_TYPE: &str = "application/vnd.notation-kms.quickstart";
 const LAYER_TYPE: &str = "application/octet-stream";
 const PAGE: &[u8] = b"<!doctype html>\n<title>Signed</title>\n<p>This page is signed.</p>\n";
 
-/// Sign and verify something real, with a local key and no account anywhere.
-///
-/// Makes a root, an issuing CA, a code-signing certificate, a trust store and a strict trust policy,
-/// packs FILE as an OCI artifact, signs it, verifies it, and prints the commands that show, sign and
-/// verify the same with the notation CLI, and those that go the whole way with a key of AWS KMS.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// What to pack and sign; a small page where it is left out

@@ -21,7 +21,6 @@ use crate::{
     x509::Rfc3339,
 };
 
-/// Tell whether the certificates of a chain are revoked, and who says so.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7

@@ -24,10 +24,6 @@ use crate::{
     x509::{Certificate, CertificateChain},
 };
 
-/// Collect what there is to know of the revocation of certificates, for `verify --evidence` where nobody can be asked.
-///
-/// For an artifact that is what the certificates of its signers and of their timestamp authorities name, of those under
-/// the roots of your trust stores.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// A file of certificates: leaf, issuers and root, in any order, as PEM, DER or PKCS#7; or an artifact, as `verify`

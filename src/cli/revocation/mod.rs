@@ -24,10 +24,15 @@ use crate::{
     verify::Revocation,
 };
 
-/// Ask whether certificates are revoked, and collect the answers for where nobody can be asked.
 #[derive(Debug, clap::Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
+    /// Tell whether the certificates of a chain are revoked, and who says so.
     Check(check::Args),
+    /// Collect what there is to know of the revocation of certificates, for `verify --evidence` where nobody can be asked.
+    ///
+    /// For an artifact that is what the certificates of its signers and of their timestamp authorities name, of those under
+    /// the roots of your trust stores.
     Fetch(fetch::Args),
 }
 
@@ -47,7 +52,7 @@ impl Command {
     }
 }
 
-/// Whom to ask about revocation, and for which time
+// Whom to ask about revocation, and for which time
 #[derive(Debug, clap::Args)]
 pub(super) struct RevocationArgs {
     /// Ask nobody about revocation: what --evidence holds is all there is
@@ -70,7 +75,7 @@ pub(super) struct RevocationArgs {
     no_revocation_cache: bool,
 }
 
-/// How to ask
+// How to ask
 #[derive(Debug, clap::Args)]
 pub(super) struct FetchArgs {
     /// The time for one OCSP response

@@ -30,12 +30,6 @@ use crate::{
     x509::Rfc3339,
 };
 
-/// Sign artifacts with the key service that holds your key.
-///
-/// Each signature is verified before it is stored, and stored beside its artifact, where the notation CLI finds it
-/// too. What carries such a signature by the same certificate already is left alone: one of the same metadata and format,
-/// with a timestamp that holds where one is asked for, and good for no longer than --expiry says and half as long at
-/// least.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The artifacts: REGISTRY/REPOSITORY@DIGEST or REGISTRY/REPOSITORY:TAG. With --oci-layout PATH@DIGEST or PATH:TAG,

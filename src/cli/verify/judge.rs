@@ -23,7 +23,7 @@ use crate::{
     verify::{Record, RecordingRepository, RecordingSource, Revocation, Verifier, VerifyError},
 };
 
-/// What artifacts are held against
+// What artifacts are held against
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct JudgeArgs {
     /// The repository that an artifact of a layout is judged as, such as registry.example/team/app
@@ -36,7 +36,7 @@ pub(in crate::cli) struct JudgeArgs {
     checks: CheckArgs,
 }
 
-/// How artifacts are checked
+// How artifacts are checked
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct CheckArgs {
     #[command(flatten)]

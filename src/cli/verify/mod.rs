@@ -50,7 +50,6 @@ Exit codes:
   9  of several artifacts, some were not accepted
   1  anything else";
 
-/// Verify the signatures of artifacts under the trust policy.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Args {

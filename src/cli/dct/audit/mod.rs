@@ -20,9 +20,6 @@ use crate::{
 use report::Report;
 use walk::Walk;
 
-/// Find what still depends on Docker Content Trust: in CI files, scripts, Dockerfiles, charts and
-/// infrastructure code below the paths, or on this machine. Says why it breaks, when, and what to write
-/// instead. Nothing is run, changed or sent.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Folders and files

@@ -43,11 +43,6 @@ use failed::Failed;
 use journal::{Journal, Pushed};
 use report::{Fate, Report, Row};
 
-/// Sign what a plan says, and verify it under the plan's strict policy.
-///
-/// What carries such a signature already is not signed again, so a run that broke off is begun again with the same
-/// command. Nothing is changed in Content Trust. The report beside the plan has the digest of every signature manifest
-/// that this and earlier runs have pushed.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// The plan that `dct plan` wrote

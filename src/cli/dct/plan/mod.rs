@@ -49,10 +49,6 @@ pub(super) const AUDIT: &str = "trustpolicy.audit.json";
 /// The trust store, where nobody names one.
 const TRUST_STORE: &str = "release";
 
-/// Plan how to sign again what an archive's trust data releases.
-///
-/// Writes a folder: the plan, which is yours to edit; trust policies that first only log and then enforce; the trust
-/// store that they name; and settings for admission controllers. Running it again keeps what you have edited.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// An archive of `dct export`, its folder or its tar file
