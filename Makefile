@@ -12,7 +12,7 @@ skipped := $(abspath $(or $(CARGO_TARGET_DIR),target))/skipped-tests.txt
 CLIPPY := cargo clippy --locked --all-targets
 DENY_WARNINGS := -- -D warnings
 
-.PHONY: check fmt clippy doc deny setup-check public-api api test bench release
+.PHONY: check fmt clippy doc deny setup-check public-api api test bench executable release
 
 check: fmt clippy doc deny public-api
 
@@ -55,26 +55,35 @@ test:
 	fi; \
 	exit $$result
 
+# What a release is for, and its executable.
+glibc := 2.17
+target := x86_64-unknown-linux-gnu
+built := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
+
 bench:
 	tools/setup.sh test
 	cargo bench --locked --all-features --bench envelope --bench process --bench registry --bench revocation
 
-# For x86_64 with glibc 2.17 of 2012 or later, linked by zig. The files stand at the root of the archive, where
-# `notation plugin install --file` looks.
+# For x86_64 with glibc 2.17 of 2012 or later, linked by zig: once with its symbols, to see what the commands of every day
+# enter, and once more in the order of that. The builder's folders stay out of it.
+executable: remap = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
+executable: export RUSTFLAGS = $(remap)
+executable: export CARGO_PROFILE_RELEASE_STRIP = none
+executable: zigbuild = PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" cargo-zigbuild
+executable: options = --locked --release --bin notation-kms --target $(target).$(glibc)
+executable:
+	tools/setup.sh release
+	$(zigbuild) zigbuild $(options)
+	order=$$(tools/startup-order.py $(built)/notation-kms dist) && \
+		$(zigbuild) rustc $(options) -- -C link-arg=-Wl,-T,$$order -C strip=symbols
+	tools/check-release.sh $(built)/notation-kms $(glibc)
+
+# The files stand at the root of the archive, where `notation plugin install --file` looks.
 release: version = $(shell cargo pkgid | sed 's/.*[\#@]//')
 release: archive = notation-kms_$(version)_linux_amd64.tar.gz
-release: glibc = 2.17
-release: target = x86_64-unknown-linux-gnu
-release: built = $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
-# The builder's folders stay out of the executable.
-release: remap = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
-release:
-	rm -f dist/$(archive) dist/SHA256SUMS
-	tools/setup.sh release
-	PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" RUSTFLAGS="$(remap)" \
-		cargo zigbuild --locked --release --bin notation-kms --target $(target).$(glibc)
-	tools/check-release.sh $(built)/notation-kms $(glibc)
+release: executable
 	mkdir -p dist
+	rm -f dist/$(archive) dist/SHA256SUMS
 	tar --create --file dist/$(archive) --use-compress-program='gzip -9n' --sort=name --owner=0 --group=0 --numeric-owner --mode=u+rwX,go+rX,go-w \
 		--mtime="@$$(git log -1 --format=%ct)" \
 		-C $(built) notation-kms -C $(CURDIR) LICENSE

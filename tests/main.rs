@@ -88,6 +88,8 @@ mod registry_requests;
 #[cfg(test)]
 mod registry_writers;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod revocation;
 #[cfg(test)]
 mod revocation_command;

@@ -3,7 +3,7 @@
 #
 #   tools/check-release.sh PROGRAM GLIBC
 #
-# it asks for no newer glibc than GLIBC and for no library beside it, it is stripped, and it runs.
+# it asks for no newer glibc than GLIBC and for no library beside it, it is stripped and in order, and it runs.
 set -eu
 # What objdump prints is read in English.
 export LC_ALL=C
@@ -33,6 +33,10 @@ objdump -p "$program" | sed -n 's/.*NEEDED *//p' | while read -r library; do
 done
 
 objdump -t "$program" | grep -q 'no symbols' || fail "$program is not stripped"
+
+# tools/startup-order.py says what stands there. A verification alone enters more than half a megabyte of it.
+everyday=$(objdump -h "$program" | sed -n 's/^ *[0-9]* \.text\.everyday *\([0-9a-f]*\) .*/\1/p')
+[ $((0x${everyday:-0})) -ge 1000000 ] || fail "$program is not in the order of startup-order.py"
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

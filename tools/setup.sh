@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what `make check`, `make test` and `make release` need beyond Rust, and says what and where:
+# Installs what `make check`, `make test`, `make bench` and `make release` need beyond Rust, and says what and where:
 #
 #   tools/setup.sh check      cargo-deny, and what lists the public items (tools/public-api)
 #   tools/setup.sh test       the components that the tests run against
-#   tools/setup.sh release    cargo-zigbuild and zig, which link for old distributions
+#   tools/setup.sh release    cargo-zigbuild and zig, which link for old distributions, and valgrind
 #
 # Everything but Debian packages goes to the cache folder: $NOTATION_SDK_CACHE, else
 # ${XDG_CACHE_HOME:-~/.cache}/notation-sdk. A second run finds everything and takes no time. What cannot be
@@ -79,7 +79,7 @@ build_list_public_api() {
     ready list-public-api "$program"
 }
 
-debian_packages="curl docker-registry libarchive-tools notary openssl skopeo"
+debian_packages="curl docker-registry libarchive-tools notary openssl skopeo valgrind"
 
 # program_of PACKAGE: the one that the tests take from it.
 program_of() {
@@ -114,7 +114,7 @@ install_debian_packages() {
                 install -y --no-install-recommends "$package" || say "apt-get could not install $package"
         done
     elif [ -n "$packages" ]; then
-        say "not root on Debian; every test runs after: sudo apt-get install --no-install-recommends $packages"
+        say "not root on Debian; nothing is missing after: sudo apt-get install --no-install-recommends $packages"
     fi
     for package in $debian_packages; do
         if have_programs "$package"; then
@@ -235,7 +235,11 @@ test)
     build_go_registry
     find_or_build_oras
     ;;
-release) install_zigbuild ;;
+release)
+    debian_packages=valgrind
+    install_debian_packages
+    install_zigbuild
+    ;;
 esac
 # Tests can be skipped, a release cannot.
 if [ "$failures" != 0 ] && { [ "${CI:-}" = true ] || [ "$1" = release ]; }; then

@@ -36,6 +36,8 @@ pub(crate) enum Component {
     GoRegistry,
     /// Reader and writer of image layouts and registries.
     Skopeo,
+    /// Sees which functions a program enters.
+    Valgrind,
 }
 
 impl Component {
@@ -55,6 +57,7 @@ impl Component {
             Self::Python => "python3",
             Self::GoRegistry => "go-registry",
             Self::Skopeo => "skopeo",
+            Self::Valgrind => "valgrind",
         }
     }
 
@@ -87,7 +90,8 @@ impl Component {
             | Self::Notary
             | Self::Openssl
             | Self::Python
-            | Self::Skopeo => on_path(self.name()),
+            | Self::Skopeo
+            | Self::Valgrind => on_path(self.name()),
         }
     }
 

@@ -1,0 +1,32 @@
+//! How a release is linked.
+
+use std::fs;
+
+use crate::support::{command::Run, component::Component};
+
+#[test]
+fn what_commands_of_every_day_enter_is_put_together_and_not_all_that_there_is() {
+    let (Some(python), Some(_)) = (Component::Python.or_skip(), Component::Valgrind.or_skip())
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let order = |program: &str| {
+        let run = Run::new(&python).args(["tools/startup-order.py", program]);
+        run.args([folder.path()]).finish()
+    };
+    let named = order(env!("CARGO_BIN_EXE_notation-kms")).expect_status(0).stdout;
+    let script = fs::read_to_string(named.trim_end()).unwrap();
+    assert!(script.starts_with("SECTIONS {\n  .text.everyday : {\n    *(.text."), "{named}");
+    assert!(script.ends_with(")\n  }\n} INSERT BEFORE .text;\n"), "{named}");
+    let place = |function: &str| script.find(function);
+    let [verified, asked, signed] =
+        ["8Verifier8evaluate", "6remote4pull", "4sign13sign_envelope"].map(place);
+    assert!(verified.is_some() && verified < asked && asked < signed, "{named}");
+    assert!(place("4keys3aws") > signed, "{named}");
+    assert_eq!([place("3cli3dct7migrate"), place("14clap_complete")], [None, None]);
+
+    // What is no such program is told, and leaves nothing behind.
+    let refused = order("/bin/true").expect_status(1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{refused:?}");
+}
