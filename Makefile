@@ -1,7 +1,7 @@
 # make check     format, lints of every feature set, documentation, dependency rules, the recorded public API
 # make api       records the public API anew (docs/public-api.txt)
 # make test      sets up what the tests run against (tools/setup.sh says what and where), then runs them
-# make bench     the benchmarks
+# make bench     the benchmarks, with the executable of a release
 # make release   dist/notation-kms_VERSION_linux_amd64.tar.gz and its checksum
 
 # One cache folder for the set-up and for the tests that look components up in it.
@@ -60,9 +60,11 @@ glibc := 2.17
 target := x86_64-unknown-linux-gnu
 built := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
 
-bench:
+# What is measured is the executable of a release.
+bench: executable
 	tools/setup.sh test
-	cargo bench --locked --all-features --bench envelope --bench process --bench registry --bench revocation
+	NOTATION_KMS=$(built)/notation-kms \
+		cargo bench --locked --all-features --bench envelope --bench process --bench registry --bench revocation
 
 # For x86_64 with glibc 2.17 of 2012 or later, linked by zig: once with its symbols, to see what the commands of every day
 # enter, and once more in the order of that. The builder's folders stay out of it.

@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use measure::{compiled, in_turns, median, millis};
+use measure::{compiled, in_turns, installed, median, millis};
 use notation_sdk::algorithm::KeySpec;
 use support::{
     component::Component,
@@ -32,7 +32,6 @@ use support::{
     ministack::Ministack,
 };
 
-const EXECUTABLE: &str = env!("CARGO_BIN_EXE_notation-kms");
 const STARTS: usize = 300;
 const SIGNATURES: usize = 30;
 const VERIFICATIONS: usize = 100;
@@ -40,25 +39,29 @@ const HASHES: usize = 11;
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
-    start_up(folder.path());
+    let executable = measure::executable(folder.path());
+    start_up(&executable, folder.path());
     match Ministack::or_skip() {
-        Some(kms) => signature(kms, folder.path()),
+        Some(kms) => signature(kms, &executable, folder.path()),
         None => println!("generate-signature: skipped, as there is no ministack"),
     }
     let measure = measure::program(folder.path());
     match Component::Notation.or_skip() {
-        Some(notation) => verification(&measure, &notation, folder.path()),
+        Some(notation) => {
+            let notation = installed(folder.path(), &notation);
+            verification(&measure, [&executable, &notation], folder.path());
+        }
         None => println!("verify: skipped, as there is no notation"),
     }
     match Component::Openssl.or_skip() {
-        Some(openssl) => hashing(&measure, &openssl, folder.path()),
+        Some(openssl) => hashing(&measure, [&executable, &openssl], folder.path()),
         None => println!("blob verify: skipped, as there is no openssl"),
     }
 }
 
 /// `verify --oci-layout` beside notation's, on one layout and one configuration.
-fn verification(measure: &Path, notation: &Path, folder: &Path) {
-    let made = Command::new(EXECUTABLE)
+fn verification(measure: &Path, [executable, notation]: [&Path; 2], folder: &Path) {
+    let made = Command::new(executable)
         .args(["quickstart", "--to"])
         .arg(folder.join("quickstart"))
         .stdout(Stdio::null())
@@ -72,7 +75,7 @@ fn verification(measure: &Path, notation: &Path, folder: &Path) {
         command.env("XDG_CONFIG_HOME", folder.join("quickstart/config"));
         command
     };
-    let (mut ours, mut theirs) = (program(Path::new(EXECUTABLE)), program(notation));
+    let (mut ours, mut theirs) = (program(executable), program(notation));
     let [ours, theirs] = in_turns(measure, VERIFICATIONS, [&mut ours, &mut theirs]);
     println!(
         "verify --oci-layout: {:.2} ms and {:.1} MiB, notation: {:.2} ms and {:.1} MiB, ratios {:.2} and {:.2} (target 0.5)",
@@ -86,7 +89,7 @@ fn verification(measure: &Path, notation: &Path, folder: &Path) {
 }
 
 /// `blob verify` of a large file beside `openssl dgst` of the same.
-fn hashing(measure: &Path, openssl: &Path, folder: &Path) {
+fn hashing(measure: &Path, [executable, openssl]: [&Path; 2], folder: &Path) {
     let file = folder.join("large");
     fs::File::create(&file).expect("a file").set_len(1 << 30).expect("1 GiB");
     let configuration = folder.join("quickstart/config");
@@ -97,7 +100,7 @@ fn hashing(measure: &Path, openssl: &Path, folder: &Path) {
     let path = configuration.join("notation/trustpolicy.blob.json");
     fs::write(path, policy.to_string()).expect("a policy");
     let ours = |words: &[&str]| {
-        let mut command = Command::new(EXECUTABLE);
+        let mut command = Command::new(executable);
         command.arg("blob").args(words).arg(&file).env("XDG_CONFIG_HOME", &configuration);
         command
     };
@@ -134,12 +137,13 @@ fn timed(program: &Path, word: &str, request: &[u8], home: &Path) -> Duration {
     elapsed
 }
 
-fn start_up(folder: &Path) {
+fn start_up(executable: &Path, folder: &Path) {
     let floor = compiled(folder, "floor", "fn main() { println!(\"{{}}\"); }");
+    let floor = installed(folder, &floor);
     let (mut floors, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         floors.push(timed(&floor, "", b"{}", folder));
-        ours.push(timed(Path::new(EXECUTABLE), "get-plugin-metadata", b"{}", folder));
+        ours.push(timed(executable, "get-plugin-metadata", b"{}", folder));
     }
     let (floor, ours) = (median(&mut floors), median(&mut ours));
     println!(
@@ -150,16 +154,16 @@ fn start_up(folder: &Path) {
     );
 }
 
-fn signature(kms: &Ministack, folder: &Path) {
+fn signature(kms: &Ministack, executable: &Path, folder: &Path) {
     let port =
         kms.endpoint().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let proxy = FakeKms::start(Behaviour::Forward(port));
     for spec in [KeySpec::Ec256, KeySpec::Rsa2048] {
-        let request = request(kms, &proxy, spec, folder);
+        let request = request(kms, &proxy, spec, [executable, folder]);
         let mut own = Vec::new();
         for _ in 0..SIGNATURES {
             let before = proxy.waits().len();
-            let wall = timed(Path::new(EXECUTABLE), "generate-signature", &request, folder);
+            let wall = timed(executable, "generate-signature", &request, folder);
             let waits = proxy.waits();
             assert_eq!(waits.len(), before + 1, "one signature is one call");
             own.push(wall.saturating_sub(waits[before]));
@@ -170,9 +174,14 @@ fn signature(kms: &Ministack, folder: &Path) {
 }
 
 /// A request for a key of the KMS, with a self-signed certificate for it.
-fn request(kms: &Ministack, proxy: &FakeKms, spec: KeySpec, folder: &Path) -> Vec<u8> {
+fn request(
+    kms: &Ministack,
+    proxy: &FakeKms,
+    spec: KeySpec,
+    [executable, folder]: [&Path; 2],
+) -> Vec<u8> {
     let id = format!("awskms:///{}", kms.create_key(spec));
-    let chain_path = self_signed(&id, &kms.endpoint(), folder);
+    let chain_path = self_signed(executable, &id, &kms.endpoint(), folder);
     serde_json::json!({
         "contractVersion": "1.0",
         "keyId": id,
@@ -185,10 +194,10 @@ fn request(kms: &Ministack, proxy: &FakeKms, spec: KeySpec, folder: &Path) -> Ve
     .into_bytes()
 }
 
-fn self_signed(id: &str, endpoint: &str, folder: &Path) -> PathBuf {
+fn self_signed(executable: &Path, id: &str, endpoint: &str, folder: &Path) -> PathBuf {
     let path = folder.join("chain.pem");
     let _ = fs::remove_file(&path);
-    let made = Command::new(EXECUTABLE)
+    let made = Command::new(executable)
         .args([
             "cert",
             "self-sign",

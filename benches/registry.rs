@@ -26,7 +26,7 @@ use std::{
     time::Instant,
 };
 
-use measure::{in_turns, millis};
+use measure::{in_turns, installed, millis};
 use notation_sdk::{
     registry::{
         Repository,
@@ -45,7 +45,6 @@ use support::{
 };
 use time::UtcDateTime;
 
-const EXECUTABLE: &str = env!("CARGO_BIN_EXE_notation-kms");
 const VERIFICATIONS: usize = 60;
 const SIGNATURES: usize = 30;
 const MANY: usize = 100;
@@ -56,7 +55,7 @@ fn main() {
         println!("registries: skipped, as there is no notation");
         return;
     };
-    let bench = Bench::new(notation);
+    let bench = Bench::new(&notation);
     match Registry::or_skip() {
         Some(registry) => bench.run("docker-registry, referrers tag", &registry.host()),
         None => println!("docker-registry: skipped, as it is not there"),
@@ -66,21 +65,24 @@ fn main() {
 
 /// A key and a policy that both programs read.
 struct Bench {
+    executable: PathBuf,
     notation: PathBuf,
     quickstart: Quickstart,
     measure: PathBuf,
 }
 
 impl Bench {
-    fn new(notation: PathBuf) -> Self {
+    fn new(notation: &Path) -> Self {
         let quickstart = Quickstart::new();
         quickstart.change_policy(|statement| statement["registryScopes"] = json!(["*"]));
         let file = |name: &str| quickstart.path(&format!("keys/{name}"));
         let key = json!({"name": "bench", "keyPath": file("signing.key.pem"), "certPath": file("chain.pem")});
         let keys = json!({"default": "bench", "keys": [key]});
         quickstart.write("config/notation/signingkeys.json", keys.to_string());
-        let measure = measure::program(&quickstart.path(""));
-        Self { notation, quickstart, measure }
+        let folder = quickstart.path("");
+        let measure = measure::program(&folder);
+        let (executable, notation) = (measure::executable(&folder), installed(&folder, notation));
+        Self { executable, notation, quickstart, measure }
     }
 
     fn run(&self, name: &str, host: &str) {
@@ -92,7 +94,7 @@ impl Bench {
             println!("{name}: skipped, as there is no skopeo");
             return;
         };
-        let output = self.command(Path::new(EXECUTABLE), &["sign", &verified]).output();
+        let output = self.command(&self.executable, &["sign", &verified]).output();
         assert!(output.expect("it starts").status.success());
         self.compare(name, "verify", VERIFICATIONS, [&["verify", &verified]; 2]);
         let ours = ["sign", "--force", &signed];
@@ -113,7 +115,7 @@ impl Bench {
     }
 
     fn compare(&self, name: &str, verb: &str, runs: usize, words: [&[&str]; 2]) {
-        let mut ours = self.command(Path::new(EXECUTABLE), words[0]);
+        let mut ours = self.command(&self.executable, words[0]);
         let mut theirs = self.command(&self.notation, words[1]);
         let [ours, theirs] = in_turns(&self.measure, runs, [&mut ours, &mut theirs]);
         println!(
@@ -130,7 +132,7 @@ impl Bench {
     /// One command about many references beside as many commands of notation, of which one is measured.
     fn many(&self, name: &str, reference: &str) {
         let words = [&["verify"][..], &[reference; MANY]].concat();
-        let mut ours = self.command(Path::new(EXECUTABLE), &words);
+        let mut ours = self.command(&self.executable, &words);
         let mut theirs = self.command(&self.notation, &["verify", reference]);
         let [ours, theirs] = in_turns(&self.measure, MANY_RUNS, [&mut ours, &mut theirs]);
         let loop_of_theirs = 100.0 * theirs.0;

@@ -12,6 +12,21 @@ pub(crate) fn program(folder: &Path) -> PathBuf {
     compiled(folder, "measure", include_str!("measure.rs"))
 }
 
+/// The executable that is measured: the one that was named to the build, as `make bench` does, else cargo's.
+pub(crate) fn executable(folder: &Path) -> PathBuf {
+    let named = option_env!("NOTATION_KMS").unwrap_or(env!("CARGO_BIN_EXE_notation-kms"));
+    println!("measured: {named}");
+    installed(folder, Path::new(named))
+}
+
+/// A copy of a program, as an installation is one: what a linker has just written takes longer to map.
+pub(crate) fn installed(folder: &Path, program: &Path) -> PathBuf {
+    let copy = folder.join("bin").join(program.file_name().expect("a file"));
+    fs::create_dir_all(folder.join("bin")).expect("a folder");
+    fs::copy(program, &copy).expect("a program");
+    copy
+}
+
 /// A program of one file.
 pub(crate) fn compiled(folder: &Path, name: &str, source: &str) -> PathBuf {
     let (file, program) = (folder.join(format!("{name}.rs")), folder.join(name));
