@@ -319,6 +319,24 @@ fn chains_that_do_not_fit_together_are_refused_with_the_reason() {
 }
 
 #[test]
+fn a_chain_says_the_same_of_its_links_when_it_is_asked_again() {
+    let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
+    let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
+    let asked = CertificateChain::from_ordered(pki.chain.certificates().to_vec()).unwrap();
+    assert_eq!([asked.verify_links(), asked.verify_links()], [Ok(()), Ok(())]);
+    // Whether it was asked is no part of it.
+    let unasked = CertificateChain::from_ordered(asked.certificates().to_vec()).unwrap();
+    assert_eq!((&asked, &unasked.clone()), (&unasked, &asked.clone()));
+
+    let mut certificates = other.chain.certificates().to_vec();
+    certificates[0] = pki.chain.leaf().clone();
+    let broken = CertificateChain::from_ordered(certificates).unwrap();
+    let refused = broken.verify_links().unwrap_err();
+    assert!(matches!(refused, ChainError::BadSignature { .. }), "{refused}");
+    assert_eq!(broken.verify_links(), Err(refused));
+}
+
+#[test]
 fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
@@ -329,6 +347,8 @@ fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
     let repaired = CertificateChain::repair(bundle).unwrap();
     assert_eq!(repaired.chain, pki.chain);
     assert_eq!(repaired.unused, [stranger]);
+    let repaired = CertificateChain::repair(pki.chain.certificates().to_vec()).unwrap();
+    assert_eq!((repaired.chain, repaired.unused), (pki.chain, vec![]));
 
     let two = vec![leaf.clone(), other.chain.leaf().clone(), issuing, root.clone()];
     assert!(matches!(CertificateChain::repair(two).unwrap_err(), ChainError::SeveralLeaves { .. }));
@@ -353,6 +373,26 @@ fn of_two_roots_of_one_key_the_one_that_ends_last_is_taken_in_any_order() {
         assert_eq!(repaired.chain, pki.chain);
         assert_eq!(repaired.unused, std::slice::from_ref(&old));
     }
+}
+
+#[test]
+fn a_way_over_cross_signed_certificates_is_not_taken_for_being_in_order() {
+    let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
+    let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
+    let [leaf, issuing, root] =
+        <[Certificate; 3]>::try_from(pki.chain.certificates().to_vec()).unwrap();
+    // Two roots of one name, each of which has signed the other's key.
+    let cross = |key, by, signer| {
+        let cross = CertificateTemplate::ca(name("root"), validity(NOW), 1);
+        ready(cross.issue(key, Issuer::Ca(by, signer))).unwrap()
+    };
+    let to_other = cross(&pki.root_key, other.chain.root(), &other.root_key);
+    let to_own = cross(&other.root_key, &root, &pki.root_key);
+    let long = vec![leaf, issuing, to_other.clone(), to_own.clone(), root];
+    let in_order = CertificateChain::from_ordered(long.clone()).unwrap();
+    assert_eq!(in_order.verify_links(), Ok(()));
+    let repaired = CertificateChain::repair(long).unwrap();
+    assert_eq!((repaired.chain, repaired.unused), (pki.chain, vec![to_other, to_own]));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Certificate chains, leaf first and root last, as envelopes carry them.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet, sync::OnceLock};
 
 use time::UtcDateTime;
 
@@ -11,9 +11,11 @@ use crate::limits;
 /// leaf, its issuer, and so on to the root.
 ///
 /// That they fit together is shown by [`verify`](Self::verify), not by having a value of this type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CertificateChain {
     certificates: Vec<Certificate>,
+    /// Set once all links were seen to hold. Nothing about them can change, and whoever signs asks several times.
+    linked: OnceLock<()>,
 }
 
 /// A chain put in order from a bundle.
@@ -137,7 +139,7 @@ impl CertificateChain {
         match certificates.len() {
             0 => Err(ChainError::Empty),
             n if n > limits::CHAIN_CERTIFICATES => Err(ChainError::TooLong(n)),
-            _ => Ok(Self { certificates }),
+            _ => Ok(Self { certificates, linked: OnceLock::new() }),
         }
     }
 
@@ -148,6 +150,15 @@ impl CertificateChain {
     /// [`ChainError`], where there is no leaf, more than one, or no way up to a root. Where names lead
     /// up to a root and signatures do not, it is what is wrong with a signature.
     pub fn repair(bundle: Vec<Certificate>) -> Result<Repaired, ChainError> {
+        // Most bundles are in order already, and the search would verify each link more than once. Where two have one
+        // name, there may be a shorter way up.
+        let names: BTreeSet<&Name> = bundle.iter().map(Certificate::subject).collect();
+        if names.len() == bundle.len()
+            && let Ok(chain) = Self::from_ordered(bundle.clone())
+            && chain.verify_links().is_ok()
+        {
+            return Ok(Repaired { chain, unused: Vec::new() });
+        }
         Self::repair_by(Link::Signature, &bundle).map_err(|error| {
             let named = Self::repair_by_name(&bundle).ok();
             named.and_then(|named| named.chain.verify_links().err()).unwrap_or(error)
@@ -227,6 +238,9 @@ impl CertificateChain {
     /// # Errors
     /// The first [`ChainError`] met.
     pub fn verify_links(&self) -> Result<(), ChainError> {
+        if self.linked.get().is_some() {
+            return Ok(());
+        }
         for pair in self.certificates.windows(2) {
             let [certificate, next] = pair else { continue };
             if certificate.is_self_signed() {
@@ -243,7 +257,9 @@ impl CertificateChain {
                 issuer: root.issuer().clone(),
             });
         }
-        verify_link(root, root)
+        verify_link(root, root)?;
+        self.linked.get_or_init(|| ());
+        Ok(())
     }
 
     /// Shows that every certificate is valid at that time. Nesting of validity is not asked for
@@ -272,6 +288,16 @@ impl CertificateChain {
         self.certificates.iter().min_by_key(|c| c.not_after()).unwrap_or_else(|| self.leaf())
     }
 }
+
+/// Of the same certificates, in the same order.
+impl PartialEq for CertificateChain {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { certificates, linked: _ } = self;
+        *certificates == other.certificates
+    }
+}
+
+impl Eq for CertificateChain {}
 
 fn issued_by_name(certificate: &Certificate, next: &Certificate) -> Result<(), ChainError> {
     if certificate.issuer() == next.subject() {
