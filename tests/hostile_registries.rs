@@ -21,7 +21,7 @@ use notation_sdk::{
     },
     registry::{
         Content, Repository, RepositoryError, RepositoryErrorKind,
-        remote::{RemoteOptions, RemoteRepository},
+        remote::{RemoteError, RemoteOptions, RemoteRepository},
     },
     testing::TestPki,
 };
@@ -236,6 +236,31 @@ fn what_is_no_manifest_is_not_resolved() {
     let (kind, text) = told(&server, wait(repository(&server).resolve("v1")));
     assert_eq!(kind, RepositoryErrorKind::BadContent);
     assert!(text.ends_with("that do not have that digest"), "{text}");
+}
+
+#[test]
+fn what_is_resolved_by_its_content_has_the_digest_of_its_bytes() {
+    let bytes = r#"{"schemaVersion":2}"#;
+    let own = digest(bytes);
+    let server = FakeHttp::start(move |request| {
+        assert_eq!(request.method, "GET");
+        manifest(bytes)
+    });
+    let repository = repository(&server);
+    for reference in ["v1", own.as_str()] {
+        let resolved = wait(repository.resolve_by_content(reference)).unwrap();
+        assert_eq!((&resolved.digest, resolved.size), (&own, 19));
+        assert_eq!(resolved.media_type, MANIFEST_MEDIA_TYPE);
+    }
+    let other = wait(repository.resolve_by_content(digest("other").as_str())).unwrap_err();
+    assert_eq!(other.kind(), RepositoryErrorKind::BadContent, "{other}");
+    let neither = wait(repository.resolve_by_content("v1:")).unwrap_err();
+    assert!(matches!(neither, RemoteError::BadReference(_)), "{neither}");
+    let lying = digest("other");
+    let server =
+        FakeHttp::start(move |_| manifest(bytes).header("Docker-Content-Digest", lying.as_str()));
+    let lied = wait(self::repository(&server).resolve_by_content("v1")).unwrap_err();
+    assert_eq!(lied.kind(), RepositoryErrorKind::BadContent, "{lied}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Scene {
         }
     }
 
-    /// Gives the artifact's manifest so, where it is read.
+    /// Gives the artifact's manifest so, where it is read by its digest.
     fn artifact(&self, answer: Answer) -> Lie {
         let wanted = self.artifact.clone();
         Box::new(move |request, _| {
@@ -284,13 +284,25 @@ fn a_hostile_manifest_is_told_and_nothing_of_it_believed() {
                 ),
                 told: vec![
                     ("verify v1", 3, "is about 429 bytes, and the artifact has 5000000"),
-                    ("sign+--force v1", 3, "of 5000000 bytes is over the limit of 4194304 bytes"),
+                    (
+                        "sign+--recursive v1",
+                        3,
+                        "of 5000000 bytes is over the limit of 4194304 bytes",
+                    ),
                 ],
             },
             Row {
                 name: "huge, and said to be small",
-                lie: scene.artifact(huge),
-                told: vec![("sign+--force v1", 3, "is over the limit of")],
+                lie: scene.artifact(huge.clone()),
+                told: vec![("sign+--recursive v1", 3, "is over the limit of")],
+            },
+            Row {
+                name: "huge, and its size not asked for",
+                lie: only("GET manifest", huge),
+                told: vec![
+                    ("sign+--force v1", 3, "is over the limit of"),
+                    ("sign+--force @", 3, "is over the limit of"),
+                ],
             },
             Row {
                 name: "of another digest",
@@ -569,20 +581,29 @@ fn what_nobody_could_look_into_is_not_called_unsigned() {
 fn a_tag_that_moves_leaves_the_artifact_that_it_was() {
     let moved =
         Answer::new(200, r#"{"schemaVersion":2}"#).header("Content-Type", MANIFEST_MEDIA_TYPE);
+    let after_the_first = move |moved: Answer| -> Lie {
+        Box::new(move |request, _| {
+            let is_tag = request.target.ends_with("/v1");
+            (is_tag && request.number > 0).then(|| moved.clone())
+        })
+    };
     each_is_told(|scene| {
+        let signed: &'static str = format!("/team/app@{}, as ", scene.artifact).leak();
         vec![
             Row {
                 name: "after it was resolved",
-                lie: Box::new(move |request, _| {
-                    let is_tag = request.target.ends_with("/v1");
-                    (is_tag && request.number > 0).then(|| moved.clone())
-                }),
+                lie: after_the_first(moved.clone()),
                 told: vec![("verify v1", 0, "tags move, digests do not")],
             },
             Row {
-                name: "to something else, and what it was is gone",
+                name: "after it was read",
+                lie: after_the_first(moved),
+                told: vec![("sign+--force v1", 0, signed)],
+            },
+            Row {
+                name: "served by its tag, and by its digest unknown",
                 lie: scene.artifact(unknown("MANIFEST_UNKNOWN")),
-                told: vec![("sign+--force v1", 8, "MANIFEST_UNKNOWN")],
+                told: vec![("sign+--recursive v1", 8, "MANIFEST_UNKNOWN")],
             },
         ]
     });

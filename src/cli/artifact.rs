@@ -80,25 +80,33 @@ impl SourceArgs {
 impl Artifacts<'_> {
     /// Finds an artifact. Its bytes are not read, and a tag is resolved once.
     pub(super) async fn open(&self, reference: &str) -> Result<OpenArtifact, Failure> {
+        self.find(reference, false).await
+    }
+
+    /// Finds an artifact whose manifest is there and has its digest.
+    pub(super) async fn open_checked(&self, reference: &str) -> Result<OpenArtifact, Failure> {
+        self.find(reference, true).await
+    }
+
+    async fn find(&self, reference: &str, is_read: bool) -> Result<OpenArtifact, Failure> {
         if self.in_layouts {
-            return OpenArtifact::in_layout(reference);
+            let artifact = OpenArtifact::in_layout(reference)?;
+            if is_read {
+                artifact.check().await?;
+            }
+            return Ok(artifact);
         }
         let reference = parse(reference)?;
-        let wanted = match (reference.digest(), reference.tag()) {
-            (Some(digest), _) => digest.as_str(),
-            (None, Some(tag)) => tag,
-            (None, None) => {
-                let message = format!("{reference} names neither a tag nor a digest");
-                return Err(Failure::message(Exit::Usage, message).hint(NAMED));
-            }
-        };
+        let wanted = wanted(&reference)?;
         let repository = self.registries.repository(&reference)?;
-        let descriptor = Repository::resolve(&repository, wanted).await?;
+        let descriptor = if is_read {
+            repository.resolve_by_content(wanted).await.map_err(RepositoryError::from)?
+        } else {
+            Repository::resolve(&repository, wanted).await?
+        };
         if reference.digest().is_none() {
-            output::note(&format!(
-                "note: {reference} is {} now; tags move, digests do not",
-                descriptor.digest
-            ));
+            let digest = &descriptor.digest;
+            output::note(&format!("note: {reference} is {digest} now; tags move, digests do not"));
         }
         Ok(OpenArtifact::new(repository, descriptor))
     }
@@ -120,6 +128,14 @@ impl Artifacts<'_> {
 
 /// How an artifact is named.
 pub(super) const NAMED: &str = "add @DIGEST, or :TAG, which may move";
+
+/// The digest or the tag of a reference.
+fn wanted(reference: &Reference) -> Result<&str, Failure> {
+    reference.digest().map(Digest::as_str).or_else(|| reference.tag()).ok_or_else(|| {
+        let message = format!("{reference} names neither a tag nor a digest");
+        Failure::message(Exit::Usage, message).hint(NAMED)
+    })
+}
 
 /// A reference to a registry.
 pub(super) fn parse(reference: &str) -> Result<Reference, Failure> {

@@ -67,17 +67,19 @@ impl Run<'_> {
 
     fn sign_one(&mut self, artifact: &OpenArtifact) -> Result<Report, Failure> {
         self.progress.show(&artifact.to_string());
-        block_on(artifact.check())??;
+        if self.args.recursive {
+            block_on(artifact.check())??;
+        }
         let key_failed = &mut self.key_failed;
         self.args.sign(self.signer, artifact, |failure| *key_failed = Some(failure.exit()))
     }
 
     /// The artifact, and with `--recursive` before it what it lists.
     async fn nodes(&self, reference: &str) -> Result<Vec<(OpenArtifact, Vec<Digest>)>, Failure> {
-        let artifact = self.artifacts.open(reference).await?;
         if !self.args.recursive {
-            return Ok(vec![(artifact, Vec::new())]);
+            return Ok(vec![(self.artifacts.open_checked(reference).await?, Vec::new())]);
         }
+        let artifact = self.artifacts.open(reference).await?;
         let nodes = manifests_below(artifact.repository.as_ref(), &artifact.descriptor).await?;
         Ok(nodes.into_iter().map(|node| (artifact.beside(node.descriptor), node.below)).collect())
     }

@@ -101,8 +101,7 @@ impl Args {
         let artifacts = self.source.artifacts_to_sign(self.force_referrers_tag);
         match (self.references.as_slice(), &self.descriptor) {
             ([reference], None) if !self.recursive => {
-                let artifact = block_on(artifacts.open(reference))??;
-                block_on(artifact.check())??;
+                let artifact = block_on(artifacts.open_checked(reference))??;
                 self.print(&self.sign(&signer, &artifact, |_| {})?)
             }
             ([reference], Some(file)) => {

@@ -34,13 +34,27 @@ impl RemoteRepository {
         &self,
         reference: &str,
     ) -> Result<Descriptor, RemoteError> {
-        let digest: Option<Digest> = reference.parse().ok();
-        if digest.is_none() && !Reference::is_tag(reference) {
-            return Err(RemoteError::BadReference(reference.to_owned()));
+        let digest = digest_of(reference)?;
+        match self.head(reference, digest.as_ref()).await? {
+            Some(described) => Ok(described),
+            None => self.describe(reference, digest).await,
         }
-        if let Some(described) = self.head(reference, digest.as_ref()).await? {
-            return Ok(described);
-        }
+    }
+
+    /// The descriptor of a tag or a digest, by the manifest that is served for it, which has the digest that was asked for
+    /// and the one that the registry tells.
+    ///
+    /// # Errors
+    /// [`RemoteError`].
+    pub async fn resolve_by_content(&self, reference: &str) -> Result<Descriptor, RemoteError> {
+        self.describe(reference, digest_of(reference)?).await
+    }
+
+    async fn describe(
+        &self,
+        reference: &str,
+        digest: Option<Digest>,
+    ) -> Result<Descriptor, RemoteError> {
         let what = || format!("manifest {reference}");
         let served = self.served_manifest(reference, digest, Access::Pull).await?;
         let served = served.map_err(|answer| self.not_found(what(), answer))?;
@@ -207,6 +221,15 @@ impl RemoteRepository {
 
     pub(super) fn bad_answer(&self, what: impl Into<String>) -> RemoteError {
         RemoteError::BadAnswer { repository: self.name(), what: what.into() }
+    }
+}
+
+/// The digest that a reference is, if it is no tag.
+fn digest_of(reference: &str) -> Result<Option<Digest>, RemoteError> {
+    match reference.parse() {
+        Ok(digest) => Ok(Some(digest)),
+        Err(_) if Reference::is_tag(reference) => Ok(None),
+        Err(_) => Err(RemoteError::BadReference(reference.to_owned())),
     }
 }
 
