@@ -26,11 +26,14 @@ use std::{
     time::Instant,
 };
 
-use measure::{in_turns, installed, millis};
+use measure::{in_turns, installed, median, millis};
 use notation_sdk::{
+    oci::{
+        Digest, EMPTY_CONFIG, EMPTY_MEDIA_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, Reference,
+    },
     registry::{
         Repository,
-        remote::{RemoteOptions, RemoteRegistry},
+        remote::{RemoteError, RemoteOptions, RemoteRepository},
     },
     revocation::Evidence,
     trust::{DirectoryTrustStore, OciPolicy},
@@ -57,7 +60,12 @@ fn main() {
     };
     let bench = Bench::new(&notation);
     match Registry::or_skip() {
-        Some(registry) => bench.run("docker-registry, referrers tag", &registry.host()),
+        Some(registry) => {
+            let name = "docker-registry, referrers tag";
+            if let Some(signed) = bench.run(name, &registry.host()) {
+                answers(name, &signed);
+            }
+        }
         None => println!("docker-registry: skipped, as it is not there"),
     }
     bench.run("ferro-oci-server, referrers API", &ReferrersRegistry::start().host());
@@ -85,14 +93,15 @@ impl Bench {
         Self { executable, notation, quickstart, measure }
     }
 
-    fn run(&self, name: &str, host: &str) {
+    /// Gives what was signed.
+    fn run(&self, name: &str, host: &str) -> Option<Reference> {
         let push = |content: &str| {
             let layout = Layout::new(content.as_bytes());
             Reached::plainly(host.to_owned()).push(&layout, "team/app")
         };
         let (Some(verified), Some(signed)) = (push("verified"), push("signed")) else {
             println!("{name}: skipped, as there is no skopeo");
-            return;
+            return None;
         };
         let output = self.command(&self.executable, &["sign", &verified]).output();
         assert!(output.expect("it starts").status.success());
@@ -100,7 +109,8 @@ impl Bench {
         let ours = ["sign", "--force", &signed];
         self.compare(name, "sign", SIGNATURES, [&ours, &["sign", &signed]]);
         self.many(name, &verified);
-        self.in_one_process(name, &verified);
+        self.in_one_process(name, &verified.parse().expect("a reference"));
+        signed.parse().ok()
     }
 
     fn command(&self, program: &Path, words: &[&str]) -> Command {
@@ -144,12 +154,8 @@ impl Bench {
     }
 
     /// Verifications one after the other through the library, on one registry.
-    fn in_one_process(&self, name: &str, reference: &str) {
-        let reference = reference.parse().expect("a reference");
-        let mut options = RemoteOptions::default();
-        options.insecure = true;
-        let registry = RemoteRegistry::new(&reference, options).expect("a registry");
-        let repository = registry.repository(&reference).expect("a repository");
+    fn in_one_process(&self, name: &str, reference: &Reference) {
+        let (repository, digest) = opened(reference);
         let file = self.quickstart.path("config/notation/trustpolicy.json");
         let policy = OciPolicy::parse(&fs::read(file).expect("a file")).expect("a policy");
         let statement = &policy.policy.statements[0].statement;
@@ -158,11 +164,8 @@ impl Bench {
         let evidence = Evidence::new();
         let revocation = Revocation::Offline(&evidence);
         let verifier = Verifier::new(statement, &anchors, revocation, UtcDateTime::now());
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let digest = reference.digest().expect("a digest").as_str();
         let start = Instant::now();
-        runtime.block_on(async {
+        wait(async {
             for _ in 0..MANY {
                 let artifact = repository.resolve(digest).await.expect("an artifact");
                 verifier.verify(&repository, &artifact).await.expect("it is signed");
@@ -170,4 +173,59 @@ impl Bench {
         });
         println!("{MANY} verifications in one process, {name}: {:.1} ms", millis(start.elapsed()));
     }
+}
+
+/// What `sign` asks a registry without the referrers API, through the library and on an open connection: a part of the
+/// command that no program can make shorter.
+fn answers(name: &str, reference: &Reference) {
+    let (repository, digest) = opened(reference);
+    let mut times = Vec::new();
+    wait(async {
+        let config = repository.push_blob(EMPTY_CONFIG).await.expect("it is taken");
+        for number in 0..SIGNATURES {
+            let start = Instant::now();
+            sign_at_the_tag(&repository, digest, &config, number).await.expect("answers");
+            times.push(start.elapsed());
+        }
+    });
+    println!("answers to what sign asks, {name}: {:.1} ms", millis(median(&mut times)));
+}
+
+/// The requests of a signature, which is listed at a tag, but for the one that finds no list of referrers.
+async fn sign_at_the_tag(
+    repository: &RemoteRepository,
+    artifact: &str,
+    config: &Digest,
+    number: usize,
+) -> Result<(), RemoteError> {
+    repository.resolve_by_content(artifact).await?;
+    repository.has_blob(config).await?;
+    let envelope = format!("{number} {:2500}", "");
+    let layer = repository.push_blob(envelope.as_bytes()).await?;
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST_MEDIA_TYPE,
+        "config": {"mediaType": EMPTY_MEDIA_TYPE, "digest": config, "size": 2},
+        "layers": [{"mediaType": "text/plain", "digest": layer, "size": envelope.len()}],
+    });
+    let pushed = repository
+        .push_manifest(MANIFEST_MEDIA_TYPE, manifest.to_string().as_bytes(), None)
+        .await?;
+    let _ = repository.resolve_by_content("index").await;
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX_MEDIA_TYPE, "manifests": [pushed]});
+    repository.push_manifest(INDEX_MEDIA_TYPE, index.to_string().as_bytes(), Some("index")).await?;
+    repository.resolve_by_content("index").await?;
+    Ok(())
+}
+
+/// The repository of an artifact, and the artifact's digest.
+fn opened(reference: &Reference) -> (RemoteRepository, &str) {
+    let mut options = RemoteOptions::default();
+    options.insecure = true;
+    let repository = RemoteRepository::new(reference, options).expect("a repository");
+    (repository, reference.digest().expect("a digest").as_str())
+}
+
+fn wait<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
 }
