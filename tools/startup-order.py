@@ -22,6 +22,7 @@ from pathlib import Path
 
 # Fewer than these are not all that a verification enters.
 FEWEST = 500
+REF_NAME = "org.opencontainers.image.ref.name"
 
 
 def main(program, to):
@@ -55,8 +56,8 @@ class Trace:
             "AWS_SECRET_ACCESS_KEY": "none",
             "AWS_REGION": "us-east-1",
         }
-        lines = subprocess.run(["nm", program], check=True, capture_output=True, text=True).stdout.splitlines()
-        self.known = {line.split(" ")[2] for line in lines if line.split(" ")[1] in "tT"}
+        symbols = subprocess.run(["nm", "--defined-only", program], check=True, capture_output=True, text=True).stdout
+        self.known = {name for _, kind, name in map(str.split, symbols.splitlines()) if kind in ["t", "T"]}
 
     def functions(self):
         """The functions that commands enter, each once: first those of the commands that are to be quickest."""
@@ -87,6 +88,10 @@ class Trace:
             verified,
             self.enter("verified: ", "verify", *artifact),
             self.enter("signed: ", "sign", "--force", *key, *artifact),
+        ]
+        # The signature that is left is in COSE.
+        forget_signatures(layout)
+        entered += [
             self.enter("signed: ", "sign", "--oci-layout", "--signature-format", "cose", *key, f"{layout}:v1"),
             self.enter('"result": "verified"', "verify", *scope, "--output", "json", f"{layout}:v1"),
             self.enter("alias/none was not found", "generate-signature", given=json.dumps(request)),
@@ -117,7 +122,7 @@ class Server:
 
     def __init__(self, layout):
         index = json.loads((layout / "index.json").read_text())["manifests"]
-        names = {entry["digest"]: entry.get("annotations", {}).get("org.opencontainers.image.ref.name") for entry in index}
+        names = {entry["digest"]: entry.get("annotations", {}).get(REF_NAME) for entry in index}
         self.digests = {name: digest for digest, name in names.items() if name}
         blobs = {f"sha256:{blob.name}": blob.read_bytes() for blob in (layout / "blobs/sha256").iterdir()}
 
@@ -159,6 +164,13 @@ class Server:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.address = f"127.0.0.1:{server.server_port}"
+
+
+def forget_signatures(layout):
+    """Leaves what has a tag in the index of a layout."""
+    index = json.loads((layout / "index.json").read_text())
+    index["manifests"] = [entry for entry in index["manifests"] if REF_NAME in entry.get("annotations", {})]
+    (layout / "index.json").write_text(json.dumps(index))
 
 
 def listing(blobs, subject):
