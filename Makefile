@@ -55,7 +55,7 @@ test:
 	fi; \
 	exit $$result
 
-# What a release is for, and its executable.
+# The oldest glibc and the platform that a release is for, and where its executable is.
 glibc := 2.17
 target := x86_64-unknown-linux-gnu
 built := $(abspath $(or $(CARGO_TARGET_DIR),target))/$(target)/release
@@ -66,17 +66,15 @@ bench: executable
 	NOTATION_KMS=$(built)/notation-kms \
 		cargo bench --locked --all-features --bench envelope --bench process --bench registry --bench revocation
 
-# For x86_64 with glibc 2.17 of 2012 or later, linked by zig: once with its symbols, to see what the commands of every day
-# enter, and once more in the order of that. The builder's folders stay out of it.
+# For x86_64 with glibc 2.17 of 2012 or later, linked by zig, and linked twice: first with its symbols, to trace the commands
+# of every day, then with the functions that they enter placed together. The builder's folders stay out of it.
 executable: remap = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
-executable: export RUSTFLAGS = $(remap)
-executable: export CARGO_PROFILE_RELEASE_STRIP = none
-executable: zigbuild = PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" cargo-zigbuild
+executable: zigbuild = PATH="$$NOTATION_SDK_CACHE/release/bin:$$PATH" RUSTFLAGS="$(remap)" CARGO_PROFILE_RELEASE_STRIP=none cargo-zigbuild
 executable: options = --locked --release --bin notation-kms --target $(target).$(glibc)
 executable:
 	tools/setup.sh release
 	$(zigbuild) zigbuild $(options)
-	order=$$(tools/startup-order.py $(built)/notation-kms dist) && \
+	order=$$(tools/startup-order.py $(built)/notation-kms target) && \
 		$(zigbuild) rustc $(options) -- -C link-arg=-Wl,-T,$$order -C strip=symbols
 	tools/check-release.sh $(built)/notation-kms $(glibc)
 

@@ -1,4 +1,4 @@
-//! How a release is linked.
+//! What goes into the order in which a release is linked.
 
 use std::fs;
 
@@ -26,7 +26,18 @@ fn what_commands_of_every_day_enter_is_put_together_and_not_all_that_there_is() 
     assert!(place("4keys3aws") > signed, "{named}");
     assert_eq!([place("3cli3dct7migrate"), place("14clap_complete")], [None, None]);
 
-    // What is no such program is told, and leaves nothing behind.
-    let refused = order("/bin/true").expect_status(1);
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{refused:?}");
+    // Another program, and one without symbols, are refused, and nothing is written.
+    let stripped = folder.path().join("stripped");
+    let strip = Run::new("strip").args([env!("CARGO_BIN_EXE_notation-kms"), "-o"]);
+    strip.args([&stripped]).finish().expect_status(0);
+    for (program, refusal) in [
+        ("/bin/true", "startup-order: /bin/true makes no quickstart\n"),
+        (
+            stripped.to_str().unwrap(),
+            "startup-order: 0 functions are not all that a verification enters\n",
+        ),
+    ] {
+        assert_eq!(order(program).expect_status(1).stderr.lines().last(), refusal.lines().last());
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }

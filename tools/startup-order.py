@@ -4,9 +4,11 @@
     tools/startup-order.py PROGRAM FOLDER
 
 PROGRAM is linked with its symbols. Valgrind runs it, to see which functions these commands enter: a verification enters one
-in sixteen. They stand all over an executable otherwise, and for each the system maps the sixteen pages around it. What is
-written for the last program is kept, and named after it, so that cargo links again where it is another. The keys are new in each
-run, and with them a function or two that depends on their bytes.
+in sixteen. They stand all over an executable otherwise, and for each the system maps the sixteen pages around it. Registries
+and key services are asked by plain HTTP, and no key service signs, so that what only TLS needs stays where it was.
+
+The script's name is a hash of the program, so that cargo links again when the program changes. The keys are new in each run,
+and a few functions depend on their bytes: two builders' scripts, and so their executables, can differ in these.
 """
 
 import hashlib
@@ -66,6 +68,8 @@ class Trace:
             [self.program, "quickstart", "--to", quickstart], check=True, env=self.environment, stdout=subprocess.DEVNULL
         )
         policy = quickstart / "config/notation/trustpolicy.json"
+        if not policy.exists():
+            sys.exit(f"startup-order: {self.program} makes no quickstart")
         policy.write_text(policy.read_text().replace('"local/quickstart"', '"*"'))
         layout, chain = quickstart / "layout", quickstart / "keys/chain.pem"
         key = ["--id", f"file://{quickstart}/keys/signing.key.pem", "--cert-chain", chain]
