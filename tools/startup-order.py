@@ -125,9 +125,8 @@ class Server:
     """A registry of what a layout holds, which takes everything, and a key service that knows no key."""
 
     def __init__(self, layout):
-        index = json.loads((layout / "index.json").read_text())["manifests"]
-        names = {entry["digest"]: entry.get("annotations", {}).get(REF_NAME) for entry in index}
-        self.digests = {name: digest for digest, name in names.items() if name}
+        index = json.loads((layout / "index.json").read_text())
+        self.digests = {entry["annotations"][REF_NAME]: entry["digest"] for entry in tagged(index)}
         blobs = {f"sha256:{blob.name}": blob.read_bytes() for blob in (layout / "blobs/sha256").iterdir()}
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -173,8 +172,11 @@ class Server:
 def forget_signatures(layout):
     """Leaves what has a tag in the index of a layout."""
     index = json.loads((layout / "index.json").read_text())
-    index["manifests"] = [entry for entry in index["manifests"] if REF_NAME in entry.get("annotations", {})]
-    (layout / "index.json").write_text(json.dumps(index))
+    (layout / "index.json").write_text(json.dumps({**index, "manifests": tagged(index)}))
+
+
+def tagged(index):
+    return [entry for entry in index["manifests"] if REF_NAME in entry.get("annotations", {})]
 
 
 def listing(blobs, subject):

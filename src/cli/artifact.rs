@@ -97,7 +97,11 @@ impl Artifacts<'_> {
             return Ok(artifact);
         }
         let reference = parse(reference)?;
-        let wanted = wanted(&reference)?;
+        let Some(wanted) = reference.digest().map(Digest::as_str).or_else(|| reference.tag())
+        else {
+            let message = format!("{reference} names neither a tag nor a digest");
+            return Err(Failure::message(Exit::Usage, message).hint(NAMED));
+        };
         let repository = self.registries.repository(&reference)?;
         let descriptor = if is_read {
             repository.resolve_by_content(wanted).await.map_err(RepositoryError::from)?
@@ -128,14 +132,6 @@ impl Artifacts<'_> {
 
 /// How an artifact is named.
 pub(super) const NAMED: &str = "add @DIGEST, or :TAG, which may move";
-
-/// The digest or the tag of a reference.
-fn wanted(reference: &Reference) -> Result<&str, Failure> {
-    reference.digest().map(Digest::as_str).or_else(|| reference.tag()).ok_or_else(|| {
-        let message = format!("{reference} names neither a tag nor a digest");
-        Failure::message(Exit::Usage, message).hint(NAMED)
-    })
-}
 
 /// A reference to a registry.
 pub(super) fn parse(reference: &str) -> Result<Reference, Failure> {
