@@ -278,13 +278,17 @@ fn validity_is_judged_at_the_time_that_is_given_to_the_second() {
     );
 }
 
+/// Leaf, issuing CA and root.
+fn certificates(pki: &TestPki) -> [Certificate; 3] {
+    pki.chain.certificates().to_vec().try_into().unwrap()
+}
+
 #[test]
 fn chains_that_do_not_fit_together_are_refused_with_the_reason() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
-    let [leaf, issuing, root] = pki.chain.certificates().to_vec().try_into().unwrap();
-    let [_, other_issuing, other_root] =
-        <[Certificate; 3]>::try_from(other.chain.certificates().to_vec()).unwrap();
+    let [leaf, issuing, root] = certificates(&pki);
+    let [_, other_issuing, other_root] = certificates(&other);
     let refused = |certificates: Vec<Certificate>| {
         CertificateChain::from_ordered(certificates)
             .unwrap()
@@ -340,8 +344,7 @@ fn a_chain_says_the_same_of_its_links_when_it_is_asked_again() {
 fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
-    let [leaf, issuing, root] =
-        <[Certificate; 3]>::try_from(pki.chain.certificates().to_vec()).unwrap();
+    let [leaf, issuing, root] = certificates(&pki);
     let stranger = other.chain.root().clone();
     let bundle = [&root, &leaf, &stranger, &issuing, &leaf].map(Clone::clone).to_vec();
     let repaired = CertificateChain::repair(bundle).unwrap();
@@ -362,8 +365,7 @@ fn a_bundle_in_any_order_with_strangers_and_duplicates_becomes_the_chain() {
 #[test]
 fn of_two_roots_of_one_key_the_one_that_ends_last_is_taken_in_any_order() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
-    let [leaf, issuing, renewed] =
-        <[Certificate; 3]>::try_from(pki.chain.certificates().to_vec()).unwrap();
+    let [leaf, issuing, renewed] = certificates(&pki);
     let past = (NOW - Duration::days(800), NOW - Duration::days(400));
     let old = CertificateTemplate::ca(name("root"), past, 1);
     let old = ready(old.issue(&pki.root_key, Issuer::Itself)).unwrap();
@@ -379,8 +381,7 @@ fn of_two_roots_of_one_key_the_one_that_ends_last_is_taken_in_any_order() {
 fn a_way_over_cross_signed_certificates_is_not_taken_for_being_in_order() {
     let pki = TestPki::new(KeySpec::Ec256, NOW).unwrap();
     let other = TestPki::new(KeySpec::Ec256, NOW).unwrap();
-    let [leaf, issuing, root] =
-        <[Certificate; 3]>::try_from(pki.chain.certificates().to_vec()).unwrap();
+    let [leaf, issuing, root] = certificates(&pki);
     // Two roots of one name, each of which has signed the other's key.
     let cross = |key, by, signer| {
         let cross = CertificateTemplate::ca(name("root"), validity(NOW), 1);

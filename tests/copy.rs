@@ -191,9 +191,7 @@ fn a_signature_that_cannot_be_read_is_left_out_and_the_rest_copied() {
 #[test]
 fn a_signature_without_an_envelope_is_left_out() {
     let quickstart = Quickstart::new();
-    let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
-    let artifact = layout.resolve("v1").unwrap();
-    let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+    let (layout, listed) = quickstart.signature();
     let mut manifest: Manifest = serde_json::from_slice(&layout.read(&listed).unwrap()).unwrap();
     manifest.layers[0].digest = Digest::of(HashAlgorithm::Sha256, b"{}");
     manifest.layers[0].size = 2;

@@ -108,9 +108,7 @@ fn what_carries_such_a_signature_is_not_signed_again() {
 #[test]
 fn a_timestamp_that_does_not_hold_is_none() {
     let quickstart = Quickstart::new();
-    let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
-    let artifact = layout.resolve("v1").unwrap();
-    let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+    let (layout, listed) = quickstart.signature();
     let mut manifest: Manifest = serde_json::from_slice(&layout.read(&listed).unwrap()).unwrap();
     let mut envelope: Value =
         serde_json::from_slice(&layout.read(&manifest.layers[0]).unwrap()).unwrap();

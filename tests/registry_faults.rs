@@ -12,8 +12,6 @@ use std::{
 use notation_sdk::{
     limits,
     oci::{INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, SIGNATURE_MEDIA_TYPE},
-    registry::{Repository as _, layout::ImageLayout},
-    testing::ready,
 };
 use serde_json::{Value, json};
 
@@ -44,13 +42,11 @@ struct Row {
 
 impl Scene {
     fn of(quickstart: &Quickstart) -> Self {
-        let layout = ImageLayout::open(quickstart.path("layout")).unwrap();
-        let artifact = layout.resolve("v1").unwrap();
-        let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+        let (layout, listed) = quickstart.signature();
         let bytes = fs::read_to_string(quickstart.blob(listed.digest.as_str())).unwrap();
         let manifest: Value = serde_json::from_str(&bytes).unwrap();
         Self {
-            artifact: artifact.digest.to_string(),
+            artifact: layout.resolve("v1").unwrap().digest.to_string(),
             signature: (listed.digest.to_string(), bytes),
             envelope: manifest["layers"][0]["digest"].as_str().unwrap().to_owned(),
         }

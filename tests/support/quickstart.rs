@@ -2,6 +2,11 @@
 
 use std::{fs, path::PathBuf};
 
+use notation_sdk::{
+    oci::Descriptor,
+    registry::{Repository as _, layout::ImageLayout},
+    testing::ready,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,6 +44,14 @@ impl Quickstart {
     /// The blob with that digest.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
         self.path("layout/blobs/sha256").join(digest.trim_start_matches("sha256:"))
+    }
+
+    /// The layout, and the manifest of the signature in it.
+    pub(crate) fn signature(&self) -> (ImageLayout, Descriptor) {
+        let layout = ImageLayout::open(self.path("layout")).unwrap();
+        let artifact = layout.resolve("v1").unwrap();
+        let listed = ready(layout.signatures(&artifact)).unwrap().signatures.remove(0);
+        (layout, listed)
     }
 
     /// A command in the folder, with its configuration.
